@@ -1,0 +1,155 @@
+"""deskbell: the command line of the box."""
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import signal
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from appliance import config, settings
+from appliance.box.notify import Notify
+from appliance.people import numbers
+from appliance.store import db as store
+
+DAEMONS = {   # by name: the pages stand above us, so they are not imported but called
+    "calls": "appliance.calls.daemon",
+    "modem": "appliance.texts.modem",
+    "web": "web.server",
+    "clock": "appliance.box.clock",
+}
+ABOUT = """The telephone desk of a small office: who rings, who was missed, who was texted.
+
+  deskbell call list             the latest calls
+  deskbell check                 what is wrong with this box, in words; exit 1 if anything is
+  deskbell setting list          what can be set, and how it stands
+  deskbell run calls             one of the four daemons: calls, modem, web, clock
+  deskbell demo                  a whole office with a simulated line and SIM (see image/demo)
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 done, 1 findings, 2 it could not be done and a sentence says why."""
+    asked = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
+    try:
+        return int(asked.act(asked) or 0)
+    except (config.ConfigError, store.StoreError, settings.SettingError) as refused:
+        print(f"deskbell: {refused}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("deskbell", description=ABOUT,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    nouns = parser.add_subparsers(metavar="NOUN", required=True)
+    run = nouns.add_parser("run", help="run a daemon in the foreground")
+    run.add_argument("daemon", choices=sorted(DAEMONS))
+    run.set_defaults(act=_run)
+    calls = nouns.add_parser("call", help="the calls").add_subparsers(metavar="VERB", required=True)
+    listing = calls.add_parser("list", help="the latest calls, newest first")
+    listing.add_argument("--limit", type=int, default=20, metavar="N", help="how many (default 20)")
+    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+    listing.set_defaults(act=_call_list)
+    check = nouns.add_parser("check", help="findings in words; exit 1 if there are any")
+    check.set_defaults(act=_check)
+    setting = nouns.add_parser("setting", help="the settings").add_subparsers(metavar="VERB", required=True)
+    setting.add_parser("list", help="every setting and how it stands").set_defaults(act=_setting_list)
+    put = setting.add_parser("set", help="change one: deskbell setting set record_calls true")
+    put.add_argument("key")
+    put.add_argument("value")
+    put.set_defaults(act=_setting_set)
+    provision = nouns.add_parser("provision", help="write Asterisk's part of box.toml and the secrets (root)")
+    provision.add_argument("--starting-asterisk", action="store_true", help="count a start of Asterisk")
+    provision.set_defaults(act=_provision)
+    importlib.import_module("appliance.box.demo").add_parser(nouns)
+    return parser
+
+
+def _run(asked: argparse.Namespace) -> int:
+    stop = threading.Event()
+
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, stopped)
+    signal.signal(signal.SIGINT, stopped)
+    box, notify = config.load(), Notify()
+    daemon: Callable[[config.Box, threading.Event, Notify], None] = importlib.import_module(DAEMONS[asked.daemon]).run
+    daemon(box, stop, notify)
+    notify.stopping()
+    return 0
+
+
+def _open(box: config.Box) -> sqlite3.Connection:
+    db = store.connect(box.store)
+    store.migrate(db)
+    return db
+
+
+def _call_list(asked: argparse.Namespace) -> int:
+    box = config.load()
+    rows = _open(box).execute("""
+        SELECT call.*, contact.name AS contact FROM call LEFT JOIN contact ON contact.id = call.contact_id
+        ORDER BY started_at DESC, call.id DESC LIMIT ?""", (asked.limit,)).fetchall()
+    if not rows and not asked.json:
+        print("No calls yet.")
+    for row in rows:
+        if asked.json:
+            print(json.dumps(dict(row), ensure_ascii=False))
+            continue
+        at = store.parse_time(row["started_at"]).astimezone(box.zone)
+        who = row["contact"] or row["caller_name"] or ""
+        number = numbers.shown(row["number"], box.country) if row["number"] else row["caller_id"] or row["presentation"]
+        print(f"{at:%Y-%m-%d %H:%M:%S}  {row['direction']:8} {row['outcome'] or 'ringing or talking':18} {number:20} {who}")
+    return 0
+
+
+def _setting_list(_asked: argparse.Namespace) -> int:
+    now = settings.read(_open(config.load()))
+    for key, default in vars(settings.DEFAULTS).items():
+        value = getattr(now, key)
+        print(f"{key} = {json.dumps(value, ensure_ascii=False)}" + ("" if value == default else "   (changed)"))
+    return 0
+
+
+def _setting_set(asked: argparse.Namespace) -> int:
+    wanted = type(getattr(settings.DEFAULTS, asked.key, ""))
+    value: object = asked.value
+    if wanted is not str:
+        try:
+            value = json.loads(asked.value)
+        except ValueError:
+            pass        # put() says what is wanted
+    db = _open(config.load())
+    with store.write(db):
+        settings.put(db, asked.key, value)
+    print(f"{asked.key} = {json.dumps(value, ensure_ascii=False)}")
+    return 0
+
+
+def _check(_asked: argparse.Namespace) -> int:
+    health = importlib.import_module("appliance.box.health")
+    findings: list[str] = health.findings(config.load())
+    for finding in findings:
+        print(finding)
+    if not findings:
+        print("All well.")
+    return 1 if findings else 0
+
+
+def _provision(asked: argparse.Namespace) -> int:
+    provision = importlib.import_module("appliance.box.provision")
+    provision.provision(config.load(), starting_asterisk=asked.starting_asterisk)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

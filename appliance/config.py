@@ -1,0 +1,195 @@
+"""What a screwdriver changes: box.toml, read once at start into frozen dataclasses."""
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+DEFAULT_PATH = Path("/etc/deskbell/box.toml")
+
+
+class ConfigError(Exception):
+    """box.toml cannot be used; the text names the key and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """An outside line: key is its name in Asterisk, gateway the host:port that speaks SIP."""
+    key: str
+    name: str
+    gateway: str
+
+
+@dataclass(frozen=True)
+class Extension:
+    number: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Modem:
+    """A GSM modem: port is a tty, number the SIM's own in E.164 or None when not known."""
+    name: str
+    port: str
+    number: str | None = None
+
+
+@dataclass(frozen=True)
+class Web:
+    """Where the pages are served; hosts are further names a browser may call the box by."""
+    listen: str = "127.0.0.1"
+    port: int = 8080
+    hosts: tuple[str, ...] = ()
+    tls: bool = False
+
+
+@dataclass(frozen=True)
+class Sip:
+    listen: str = "127.0.0.1"
+    port: int = 5060
+
+
+@dataclass(frozen=True)
+class Box:
+    """Everything the daemons know of the hardware around them."""
+    name: str = "box1"
+    country: str = "DE"
+    time_zone: str = "Europe/Berlin"
+    language: str = "en"
+    own_numbers: tuple[str, ...] = ()
+    state: Path = Path("/var/lib/deskbell")
+    spool: Path = Path("/var/spool/deskbell")
+    run: Path = Path("/run/deskbell")
+    secrets: Path = Path("/etc/deskbell/secret")
+    asterisk: Path = Path("/etc/deskbell/asterisk")
+    demo: Path | None = None
+    trunks: tuple[Trunk, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    modems: tuple[Modem, ...] = ()
+    web: Web = field(default_factory=Web)
+    sip: Sip = field(default_factory=Sip)
+
+    @property
+    def store(self) -> Path:
+        return self.state / "office.db"
+
+    @property
+    def recordings(self) -> Path:
+        return self.state / "recordings"
+
+    @property
+    def ledger(self) -> Path:
+        """Asterisk's own spool of CEL rows; only Asterisk writes it."""
+        return self.spool / "cel.db"
+
+    @property
+    def raw_recordings(self) -> Path:
+        return self.spool / "recording"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+LISTS = {"trunk": ("trunks", Trunk), "extension": ("extensions", Extension), "modem": ("modems", Modem)}
+TABLES = {"web": Web, "sip": Sip}
+
+
+def load(path: Path | None = None) -> Box:
+    """The box that box.toml describes; without a path, $DESKBELL_CONFIG or /etc/deskbell/box.toml.
+
+    Raises ConfigError with a sentence for a file that cannot be read, a wrong key or value.
+    """
+    path = path or Path(os.environ.get("DESKBELL_CONFIG", DEFAULT_PATH))
+    try:
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as missing:
+        raise ConfigError(f"{path} cannot be read ({missing.strerror}). It says which line and modem are "
+                          "plugged in; see image/README.md for an example.") from missing
+    except UnicodeDecodeError as wrong:
+        raise ConfigError(f"{path} is not UTF-8 text. Save it as UTF-8 and start again.") from wrong
+    try:
+        return parse(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as wrong:
+        raise ConfigError(f"{path}: {wrong}.") from wrong
+    except ConfigError as wrong:
+        raise ConfigError(f"{path}: {wrong}") from wrong
+
+
+def parse(table: dict[str, Any]) -> Box:
+    """The box that an already read TOML table describes."""
+    given: dict[str, Any] = {}
+    plain = {f.name: f for f in fields(Box)} .keys() - {"trunks", "extensions", "modems", "web", "sip"}
+    for key, value in table.items():
+        if key in LISTS:
+            name, kind = LISTS[key]
+            if not isinstance(value, list):
+                raise ConfigError(f"write [[{key}]] with two brackets, once for each {key}.")
+            given[name] = tuple(_make(kind, row, f"[[{key}]]") for row in value)
+        elif key in TABLES:
+            given[key] = _make(TABLES[key], value, f"[{key}]")
+        elif key in plain:
+            given[key] = _coerce(key, value, _hint(Box, key))
+        else:
+            raise ConfigError(_unknown(key, [*plain, *LISTS, *TABLES], ""))
+    return _checked(Box(**given))
+
+
+def _make(kind: type, row: Any, where: str) -> Any:
+    if not isinstance(row, dict):
+        raise ConfigError(f"{where} holds lines like name = \"…\".")
+    names = [f.name for f in fields(kind)]
+    for key in row:
+        if key not in names:
+            raise ConfigError(_unknown(key, names, f" in {where}"))
+    values = {key: _coerce(key, value, _hint(kind, key)) for key, value in row.items()}
+    try:
+        return kind(**values)
+    except TypeError as missing:
+        raise ConfigError(f"{where} lacks {str(missing).split(': ')[-1]}.") from missing
+
+
+def _hint(kind: type, key: str) -> str:
+    return str(next(f.type for f in fields(kind) if f.name == key))
+
+
+def _coerce(key: str, value: Any, hint: str) -> Any:
+    if hint.startswith("tuple") and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if hint.startswith("Path") and isinstance(value, str):
+        return Path(value)
+    if hint == "bool" and isinstance(value, bool) or hint.startswith("str") and isinstance(value, str):
+        return value
+    if hint == "int" and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    wanted = {"int": "a whole number", "bool": "true or false"}.get(hint, "text in quotes")
+    raise ConfigError(f"{key} = {value!r} does not fit; {wanted} is wanted.")
+
+
+def _unknown(key: str, known: list[str], where: str) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    return f"there is no key {key!r}{where}." + (f" Did you mean {near[0]!r}?" if near else "")
+
+
+def _checked(box: Box) -> Box:
+    if not re.fullmatch(r"[A-Z]{2}", box.country):
+        raise ConfigError(f"country = {box.country!r}: two capital letters are wanted, such as \"DE\".")
+    try:
+        ZoneInfo(box.time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as wrong:
+        raise ConfigError(f"time_zone = {box.time_zone!r} is not known; such as \"Europe/Berlin\".") from wrong
+    names = [trunk.key for trunk in box.trunks] + [extension.number for extension in box.extensions]
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9]{1,20}", name):
+            raise ConfigError(f"{name!r}: keys and extensions are small letters and digits, at most 20.")
+        if names.count(name) > 1:
+            raise ConfigError(f"{name!r} is given twice; each trunk and extension needs its own.")
+    for trunk in box.trunks:
+        if not re.fullmatch(r"[A-Za-z0-9.\-]+(:\d{1,5})?", trunk.gateway):
+            raise ConfigError(f"gateway = {trunk.gateway!r}: write the gateway's address, such as \"192.168.1.20:5062\".")
+    return box

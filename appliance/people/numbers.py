@@ -1,0 +1,84 @@
+"""Telephone numbers: one written form (E.164), what kind they are, how people and logs see them."""
+from __future__ import annotations
+
+import enum
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+LONGEST = 32   # E.164 has 15 digits; separators may stand between
+
+
+class Kind(enum.StrEnum):
+    """Whether a text can reach it. North American mobiles cannot be told from landlines: MOBILE."""
+    MOBILE = "mobile"
+    LANDLINE = "landline"
+    SHORT = "short"      # no valid subscriber number: short codes, service numbers, fragments
+    OTHER = "other"      # toll-free, premium, shared cost…
+
+
+KINDS = {
+    PhoneNumberType.MOBILE: Kind.MOBILE,
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: Kind.MOBILE,
+    PhoneNumberType.FIXED_LINE: Kind.LANDLINE,
+    PhoneNumberType.VOIP: Kind.LANDLINE,
+}
+
+
+@lru_cache(maxsize=2048)
+def e164(raw: str, country: str) -> str | None:
+    """The number in E.164, as somebody in `country` (ISO 3166-1 alpha-2) would dial it; None if it is none.
+
+    Short codes and fragments are None: they belong to no subscriber.
+    """
+    if not raw or len(raw) > LONGEST:
+        return None
+    try:
+        number = phonenumbers.parse(raw, country)
+    except NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+
+
+def kind(number: str) -> Kind:
+    """The kind of an E.164 number; SHORT for anything that is not one."""
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except NumberParseException:
+        return Kind.SHORT
+    if not phonenumbers.is_valid_number(parsed):
+        return Kind.SHORT
+    return KINDS.get(phonenumbers.number_type(parsed), Kind.OTHER)
+
+
+def shown(number: str, country: str) -> str:
+    """The number as people of `country` write it: national at home, international from abroad."""
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except NumberParseException:
+        return number
+    home = phonenumbers.country_code_for_region(country) == parsed.country_code
+    form = PhoneNumberFormat.NATIONAL if home else PhoneNumberFormat.INTERNATIONAL
+    return str(phonenumbers.format_number(parsed, form))
+
+
+def spellings(number: str, country: str) -> list[str]:
+    """The ways a line in `country` may write an E.164 number, digits and + alone: +49…, 0049…, 0…"""
+    parsed = phonenumbers.parse(number, country)
+    idd = phonenumbers.format_out_of_country_calling_number(parsed, "ZZ" if country == "ZZ" else _abroad(parsed))
+    digits = ["".join(c for c in text if c.isdigit()) for text in (idd, shown(number, country))]
+    return list(dict.fromkeys([number, number[1:], "00" + number[1:], *[d for d in digits if d]]))
+
+
+def _abroad(parsed: phonenumbers.PhoneNumber) -> str:
+    return "FR" if parsed.country_code != 33 else "DE"
+
+
+def short(number: str | None) -> str:
+    """The number as a log may show it: enough to find the call, not to ring the person."""
+    if not number:
+        return "no number"
+    return number if len(number) <= 5 else f"{number[:5]}…{number[-3:]}" if len(number) > 9 else f"{number[:2]}…{number[-2:]}"

@@ -1,0 +1,52 @@
+"""What a receptionist changes: kept in the store, effective at once, inside the backup."""
+from __future__ import annotations
+
+import difflib
+import json
+import sqlite3
+from dataclasses import asdict, dataclass, fields
+
+MISSED_TEXT = "{shop}: sorry we missed your call. We will ring you back soon."
+
+
+class SettingError(Exception):
+    """A setting was refused; the text says what is wanted."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting with its default; `_s` seconds, `_min` minutes."""
+    shop_name: str = "Our shop"
+    missed_text_on: bool = True
+    missed_text: str = MISSED_TEXT
+    missed_text_delay_s: int = 0
+    missed_text_pause_min: int = 60
+    record_calls: bool = False
+    ring_s: int = 30
+
+
+DEFAULTS = Settings()
+RANGES = {"missed_text_delay_s": (0, 3600), "missed_text_pause_min": (0, 7 * 24 * 60), "ring_s": (5, 300)}
+
+
+def read(db: sqlite3.Connection) -> Settings:
+    """The settings as they stand; what was never set has its default."""
+    stored = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM setting")}
+    return Settings(**{key: value for key, value in stored.items() if key in asdict(DEFAULTS)})
+
+
+def put(db: sqlite3.Connection, key: str, value: object) -> None:
+    """Keeps one setting. Raises SettingError for an unknown key or a value that does not fit."""
+    names = [f.name for f in fields(Settings)]
+    if key not in names:
+        near = difflib.get_close_matches(key, names, 1)
+        raise SettingError(f"There is no setting {key!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+    wanted = type(getattr(DEFAULTS, key))
+    if type(value) is not wanted:
+        words = {bool: "true or false", int: "a whole number", str: "text"}[wanted]
+        raise SettingError(f"{key} is {words}, not {value!r}.")
+    low, high = RANGES.get(key, (None, None))
+    if isinstance(value, int) and low is not None and high is not None and not low <= value <= high:
+        raise SettingError(f"{key} goes from {low} to {high}.")
+    db.execute("INSERT INTO setting (key, value) VALUES (?, ?) "
+               "ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, json.dumps(value)))

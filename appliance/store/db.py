@@ -1,0 +1,134 @@
+"""The store: one SQLite file that every daemon opens the same way."""
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+OLDEST_SQLITE = (3, 51, 3)   # older ones may corrupt a WAL that two connections reset at once
+BUSY_TIMEOUT_MS = 5000
+POLL_S = 0.005
+SCHEMA = Path(__file__).parent / "schema"
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "busy_timeout": BUSY_TIMEOUT_MS,
+    "mmap_size": 0,
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "journal_size_limit": 16 * 1024 * 1024,
+}
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says why and what to do."""
+
+
+def connect(path: Path | str) -> sqlite3.Connection:
+    """A connection that keeps the promises of durability, in autocommit.
+
+    Raises StoreError when SQLite is too old, a promise does not hold, or the file was
+    written by a newer Deskbell.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} may corrupt the store; "
+            f"{'.'.join(map(str, OLDEST_SQLITE))} or newer is needed. Install Debian forky's.")
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    try:
+        for name, wanted in PRAGMAS.items():
+            db.execute(f"PRAGMA {name} = {wanted}")
+            got = db.execute(f"PRAGMA {name}").fetchone()
+            if got is not None and got[0] != wanted:
+                raise StoreError(f"{path}: PRAGMA {name} is {got[0]}, not {wanted}; "
+                                 "this file system cannot keep the store safe. Put it on ext4.")
+        _refuse_newer(db, path)
+    except sqlite3.DatabaseError as broken:
+        db.close()
+        raise StoreError(f"{path} is not a Deskbell store ({broken}). "
+                         "Calls still ring. Restore the last good backup.") from broken
+    except StoreError:
+        db.close()
+        raise
+    return db
+
+
+@contextmanager
+def write(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One transaction that may write: all of it is on the disk afterwards, or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+    except BaseException:
+        db.rollback()
+        raise
+    db.commit()
+
+
+def data_version(db: sqlite3.Connection) -> int:
+    """A number that differs once another connection has committed."""
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
+
+
+def wait_for_change(db: sqlite3.Connection, seen: int, timeout_s: float) -> int:
+    """The data version, as soon as it is no longer `seen` or after timeout_s."""
+    until = time.monotonic() + timeout_s
+    while (now := data_version(db)) == seen and time.monotonic() < until:
+        time.sleep(POLL_S)
+    return now
+
+
+def migrate(db: sqlite3.Connection) -> list[str]:
+    """Names of the schema files applied just now, all in one transaction.
+
+    Safe to call from several daemons at once: the loser waits and finds nothing to do.
+    """
+    house, steps = Database(db), _migrations()
+    with write(db):
+        pending = [step.name for step in steps.pending(house)]
+        steps.apply(house)
+    return pending
+
+
+def _migrations() -> Migrations:
+    steps = Migrations("deskbell")
+    for file in sorted(SCHEMA.glob("[0-9]*.sql")):
+        steps(name=file.stem)(partial(_run, file.read_text()))
+    return steps
+
+
+def _run(sql: str, house: Database) -> None:
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            house.execute(statement)
+            statement = ""
+
+
+def _refuse_newer(db: sqlite3.Connection, path: Path | str) -> None:
+    house, steps = Database(db), _migrations()
+    known = {file.stem for file in SCHEMA.glob("[0-9]*.sql")}
+    newer = sorted(step.name for step in steps.applied(house) if step.name not in known)
+    if newer:
+        raise StoreError(f"{path} was written by a newer Deskbell (schema {newer[-1]}). Nothing was changed. "
+                         "Install that version again, or restore a backup made by this one.")
+
+
+def iso(at: datetime) -> str:
+    """The one form of a time in the store: UTC, milliseconds, Z."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """The aware UTC time that `iso` wrote."""
+    return datetime.fromisoformat(text)
