@@ -20,6 +20,13 @@ CREATE TABLE contact_number (
 ) STRICT;
 CREATE INDEX contact_number_contact ON contact_number (contact_id);
 
+-- What Asterisk's own database was told of the contacts, so that phones show names while we are dead.
+CREATE TABLE directory_copy (
+  number TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  is_blocked INTEGER NOT NULL CHECK (is_blocked IN (0, 1))
+) STRICT;
+
 -- One conversation attempt. A box without a clock repeats Asterisk's epoch ids, so the
 -- key for ever is (box, boot, linkedid); boot counts the starts of Asterisk.
 CREATE TABLE call (

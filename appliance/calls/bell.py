@@ -1,0 +1,118 @@
+"""The bell: asked while the caller hears the first ring. It answers first and commits after."""
+from __future__ import annotations
+
+import logging
+import queue
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from appliance import settings
+from appliance.box import wallclock
+from appliance.calls.agi import Agi
+from appliance.calls.records import Presentation, caller_name, caller_number, presentation
+from appliance.config import Box
+from appliance.people import numbers
+from appliance.store import db as store
+
+log = logging.getLogger("bell")
+
+PATIENCE_S = 0.8      # the dialplan's: a bell that took longer was cut, and writes nothing
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A call that has just reached the office, as the line gave it."""
+    boot: int
+    linkedid: str
+    channel: str
+    caller_id: str
+    caller_name: str | None
+    number: str | None
+    presentation: Presentation
+
+    @property
+    def trunk(self) -> str:
+        return self.channel.partition("/")[2].rpartition("-")[0]
+
+
+class Bell:
+    """Looks callers up and writes their calls; safe to use from many threads at once.
+
+    A look-up is one indexed read of a WAL snapshot, mostly from the page cache: it waits for no writer.
+    """
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+
+    def ringing(self, agi: Agi) -> None:
+        """/ringing: gives the caller's name, RECORD=yes|no and RING_S, lets the phones ring, then commits."""
+        began = time.monotonic()
+        ring = ring_from(agi, self._box.country)
+        with self._connection() as db:
+            contact = look_up(db, ring.number)
+            now = settings.read(db)
+            if contact:
+                agi.set_variable("CALLERID(name)", contact["name"])
+            agi.set_variable("RECORD", "yes" if now.record_calls else "no")
+            agi.set_variable("RING_S", str(now.ring_s))
+            agi.close()
+            if time.monotonic() - began < PATIENCE_S:
+                write_ring(db, self._box, ring, contact["id"] if contact else None, datetime.now(UTC))
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = self._idle.get_nowait()
+        except queue.Empty:
+            db = store.connect(self._box.store)
+        try:
+            yield db
+        finally:
+            self._idle.put(db)
+
+
+def ring_from(agi: Agi, country: str) -> Ring:
+    """The ring that an AGI environment tells; agi_arg_1 is the boot number."""
+    env, arguments = agi.env, agi.arguments()
+    given = env.get("agi_callerid", "")
+    given = "" if given == "unknown" else given
+    withheld = int(env.get("agi_callingpres", "0") or 0) & 0x60 == 0x20    # ITU-T Q.931 §4.5.10, octet 3a
+    shown = presentation(given, "prohib" if withheld else "")
+    return Ring(boot=int(arguments[0]), linkedid=env["agi_uniqueid"], channel=env.get("agi_channel", ""),
+                caller_id=caller_number(given), caller_name=caller_name(env.get("agi_calleridname", ""), given),
+                number=numbers.e164(given, country) if shown is Presentation.ALLOWED else None, presentation=shown)
+
+
+def look_up(db: sqlite3.Connection, number: str | None) -> sqlite3.Row | None:
+    """The contact (id, name, is_blocked) that has the E.164 number."""
+    row: sqlite3.Row | None = db.execute("""
+        SELECT contact.id, contact.name, contact.is_blocked
+        FROM contact_number JOIN contact ON contact.id = contact_number.contact_id
+        WHERE contact_number.number = ?""", (number,)).fetchone()
+    return row
+
+
+def write_ring(db: sqlite3.Connection, box: Box, ring: Ring, contact_id: str | None, now: datetime) -> None:
+    """Call, leg and the event for the pops in one transaction; nothing if the ledger was quicker."""
+    at = store.iso(now)
+    with store.write(db):
+        made = db.execute("""
+            INSERT INTO call (box, boot, linkedid, trunk, direction, caller_id, caller_name, number, presentation,
+                              contact_id, started_at, bell, is_clock_set)
+            VALUES (?, ?, ?, ?, 'in', ?, ?, ?, ?, ?, ?, 'rang', ?)
+            ON CONFLICT (box, boot, linkedid) DO UPDATE SET bell = 'rang' WHERE bell IS NULL
+            RETURNING id, ended_at""",
+            (box.name, ring.boot, ring.linkedid, ring.trunk, ring.caller_id, ring.caller_name, ring.number,
+             ring.presentation, contact_id, at, wallclock.is_set(now))).fetchone()
+        if made is None or made["ended_at"]:
+            return
+        db.execute("""
+            INSERT OR IGNORE INTO leg (call_id, uniqueid, channel, party, is_caller, started_at)
+            VALUES (?, ?, ?, ?, 1, ?)""", (made["id"], ring.linkedid, ring.channel, ring.trunk, at))
+        db.execute("INSERT OR IGNORE INTO event (at, kind, call_id) VALUES (?, 'ringing', ?)", (at, made["id"]))
+    log.info("Ringing on %s: %s.", ring.trunk, numbers.short(ring.number or ring.caller_id))

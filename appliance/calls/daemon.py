@@ -1,0 +1,140 @@
+"""`deskbell run calls`: the bell, the follower of the ledger, and the copy of names for Asterisk."""
+from __future__ import annotations
+
+import logging
+import socket
+import sqlite3
+import threading
+import time
+from datetime import UTC, datetime
+
+from appliance.box.notify import Notify
+from appliance.calls import agi, ami, directory, follow, recordings
+from appliance.calls.bell import Bell
+from appliance.config import Box
+from appliance.store import db as store
+
+log = logging.getLogger("calls")
+
+LOOK_S = 1.0            # how long the follower waits for a change before it looks by itself
+RETRY_S = 1.0
+CUT_CHECK_S = 15.0      # how often open calls are held against Asterisk's own
+DIRECTORY_S = 5.0
+FEED_S = 1.0
+
+
+def run(box: Box, stop: threading.Event, notify: Notify) -> None:
+    """Serves until stop is set. The watchdog is fed only while the ledger is followed and the bell answers."""
+    db = store.connect(box.store)
+    store.migrate(db)
+    bell = Bell(box)
+    server = agi.Server({"ringing": bell.ringing, "ping": lambda conversation: None})
+    threading.Thread(target=server.serve_forever, name="bell", daemon=True).start()
+    copier = threading.Thread(target=_copy_directory, args=(box, stop), name="directory", daemon=True)
+    copier.start()
+    notify.ready()
+    try:
+        _follow(db, box, stop, notify)
+    finally:
+        server.shutdown()
+        server.server_close()
+        copier.join(timeout=2)
+
+
+def _follow(db: sqlite3.Connection, box: Box, stop: threading.Event, notify: Notify) -> None:
+    follower, fed = Follower(db, box), -FEED_S
+    while not stop.is_set():
+        try:
+            follower.step()
+        except (sqlite3.Error, OSError) as broken:
+            follower.reopen(f"Asterisk's ledger {box.ledger} cannot be read ({broken})")
+            stop.wait(RETRY_S)
+        if time.monotonic() - fed >= FEED_S and _bell_answers():
+            fed = time.monotonic()
+            notify.alive()
+
+
+class Follower:
+    """Where we are in the ledger, and when open calls were last held against Asterisk's own."""
+
+    def __init__(self, db: sqlite3.Connection, box: Box) -> None:
+        self._db, self._box = db, box
+        self._spool: follow.Spool | None = None
+        self._seen = -1
+        self._checked = -CUT_CHECK_S
+        self._said = ""
+
+    def step(self) -> None:
+        """Applies what is new, or waits up to LOOK_S for it. Raises sqlite3.Error for an unreadable ledger."""
+        if self._spool is None or self._spool.is_replaced():
+            self._spool, self._seen, self._said = follow.Spool(self._box.ledger), -1, ""
+            recordings.keep_finished(self._db, self._box)
+        self._seen = store.wait_for_change(self._spool.db, self._seen, LOOK_S)
+        ended = self.catch_up(self._spool)
+        if time.monotonic() - self._checked >= CUT_CHECK_S:
+            self._checked = time.monotonic()
+            ended += self._finish_cut_calls(self._spool)
+        if ended:
+            recordings.keep_finished(self._db, self._box)
+
+    def catch_up(self, spool: follow.Spool) -> list[int]:
+        ended: list[int] = []
+        while True:
+            at = follow.cursor(self._db, spool.id)
+            entries, position = spool.after(at)
+            if position == at:
+                return ended
+            ended += follow.apply(self._db, self._box, spool.id, entries, position, datetime.now(UTC))
+
+    def reopen(self, why: str) -> None:
+        """Says once why the ledger cannot be read, and opens it anew at the next step."""
+        if why != self._said:
+            log.error("%s. Calls ring and Asterisk keeps their rows; the history follows later.", why)
+        self._spool, self._said = None, why
+
+    def _finish_cut_calls(self, spool: follow.Spool) -> list[int]:
+        """Ids of the calls that were open before Asterisk was asked and that it no longer has."""
+        suspects = follow.open_linkedids(self._db, self._box)
+        if not suspects:
+            return []
+        try:
+            with ami.from_secret(self._box.secrets / "ami") as asterisk:
+                live = asterisk.live_linkedids()
+        except ami.AmiError as silent:
+            log.warning("%s: open calls cannot be checked now.", silent)
+            return []
+        ended = self.catch_up(spool)       # what ended since then ended by its own rows
+        newer = follow.open_linkedids(self._db, self._box) - suspects
+        return ended + follow.finish_cut_calls(self._db, self._box, live | newer, datetime.now(UTC))
+
+
+def _bell_answers() -> bool:
+    """True when the FastAGI port serves a conversation from end to end."""
+    try:
+        with socket.create_connection(agi.ADDRESS, 1) as line:
+            line.sendall(b"agi_network_script: ping\n\n")
+            return line.recv(1) == b""
+    except OSError:
+        return False
+
+
+def _copy_directory(box: Box, stop: threading.Event) -> None:
+    db = store.connect(box.store)
+    seen, is_checked = -1, False
+    while not stop.is_set():
+        now = store.data_version(db)
+        if now == seen and is_checked:
+            stop.wait(DIRECTORY_S)
+            continue
+        try:
+            with ami.from_secret(box.secrets / "ami") as asterisk:
+                if not is_checked:
+                    directory.check_mirror(db, asterisk)
+                    is_checked = True
+                while directory.copy_changes(db, box, asterisk) and not stop.is_set():
+                    pass
+            seen = now
+        except ami.AmiError as silent:
+            log.info("%s: names are copied to it later.", silent)
+            is_checked = False
+        stop.wait(DIRECTORY_S)

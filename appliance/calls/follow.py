@@ -1,0 +1,198 @@
+"""Follows Asterisk's spool with a cursor and writes what it tells: the history, the events, the texts due.
+
+The spool is only read (mode=ro, never immutable: that would miss the rows still in its WAL).
+"""
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Collection, Iterable
+from dataclasses import astuple, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from appliance import settings
+from appliance.box import wallclock
+from appliance.calls.bell import look_up
+from appliance.calls.ledger import Entry, LedgerError, call_from
+from appliance.calls.records import Call, Direction, Presentation
+from appliance.config import Box
+from appliance.people import numbers
+from appliance.store import db as store
+from appliance.texts import outbox
+
+log = logging.getLogger("ledger")
+
+BATCH = 500
+FRESH = timedelta(seconds=60)       # an older ring is history, no pop
+KEEP = timedelta(days=7)            # rows of calls that are over, for somebody who asks why
+ENTRY_COLUMNS = ("position, boot, linkedid, uniqueid, kind, at_us, channel, context, extension, "
+                 "caller_id, caller_name, application, extra")
+
+
+class Spool:
+    """Asterisk's ledger file, open for reading. Raises sqlite3.Error when it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode = path.stat().st_ino
+        self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=5,
+                                  check_same_thread=False)
+        self.db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        self.id = str(self.db.execute("SELECT id FROM spool").fetchone()[0])
+
+    def is_replaced(self) -> bool:
+        """True when another file has taken its name."""
+        return not self._path.exists() or self._path.stat().st_ino != self._inode
+
+    def after(self, position: int) -> tuple[list[Entry], int]:
+        """The next rows that make sense, and the position up to which everything was read."""
+        rows = self.db.execute("""
+            SELECT AcctId, boot, linkedid, uniqueid, kind, CAST(round(at * 1000000) AS INTEGER), channel, context,
+                   extension, caller_id, caller_name, application, extra
+            FROM cel WHERE AcctId > ? ORDER BY AcctId LIMIT ?""", (position, BATCH)).fetchall()
+        entries = [entry for row in rows if (entry := _entry(row))]
+        return entries, rows[-1][0] if rows else position
+
+
+def _entry(row: tuple[object, ...]) -> Entry | None:
+    try:
+        position, boot, at_us = int(str(row[0])), int(str(row[1])), int(str(row[5]))
+    except ValueError:
+        position = boot = at_us = 0
+    texts = ["" if value is None else str(value) for value in row]
+    if at_us <= 0 or not texts[2] or not texts[3] or not texts[4]:
+        log.warning("Row %s of Asterisk's ledger makes no sense and was passed over.", row[0])
+        return None
+    return Entry(position, boot, *texts[2:5], at_us, *texts[6:])
+
+
+def cursor(db: sqlite3.Connection, spool_id: str) -> int:
+    """The position up to which this spool was applied; 0 for a new one."""
+    row = db.execute("SELECT position FROM ledger_cursor WHERE spool = ?", (spool_id,)).fetchone()
+    return int(row["position"]) if row else 0
+
+
+def apply(db: sqlite3.Connection, box: Box, spool_id: str, entries: Iterable[Entry], position: int,
+          now: datetime) -> list[int]:
+    """Ids of the calls that ended by these rows. Everything they cause is one transaction with the cursor."""
+    entries = list(entries)
+    with store.write(db):
+        db.executemany(f"""
+            INSERT OR IGNORE INTO ledger_event (spool, {ENTRY_COLUMNS})
+            VALUES ({', '.join('?' * (1 + len(fields(Entry))))})""",
+            [(spool_id, *astuple(entry)) for entry in entries])
+        touched = dict.fromkeys((entry.boot, entry.linkedid) for entry in entries)
+        ended = [call_id for boot, linkedid in touched if (call_id := _recompute(db, box, boot, linkedid, now))]
+        db.execute("INSERT INTO ledger_cursor (spool, position) VALUES (?, ?) "
+                   "ON CONFLICT (spool) DO UPDATE SET position = excluded.position", (spool_id, position))
+    return ended
+
+
+def finish_cut_calls(db: sqlite3.Connection, box: Box, live: Collection[str], now: datetime) -> list[int]:
+    """Ids of the calls ended as interrupted: open with us, unknown to Asterisk (live: its linkedids)."""
+    with store.write(db):
+        cut = [row for row in db.execute("SELECT boot, linkedid FROM call WHERE ended_at IS NULL AND box = ?",
+                                         (box.name,)) if row["linkedid"] not in live]
+        return [call_id for row in cut
+                if (call_id := _recompute(db, box, row["boot"], row["linkedid"], now, is_cut=True))]
+
+
+def open_linkedids(db: sqlite3.Connection, box: Box) -> set[str]:
+    """The calls that live as far as we know."""
+    return {row["linkedid"] for row in
+            db.execute("SELECT linkedid FROM call WHERE ended_at IS NULL AND box = ?", (box.name,))}
+
+
+def prune(db: sqlite3.Connection, now: datetime) -> int:
+    """How many ledger rows of long ended calls were let go."""
+    before = int((now - KEEP).timestamp() * 1_000_000)
+    with store.write(db):
+        return db.execute("""
+            DELETE FROM ledger_event WHERE at_us < ? AND NOT EXISTS (
+              SELECT 1 FROM call WHERE call.boot = ledger_event.boot
+              AND call.linkedid = ledger_event.linkedid AND call.ended_at IS NULL)""", (before,)).rowcount
+
+
+def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: datetime,
+               is_cut: bool = False) -> int | None:
+    """The call's id if it has ended just now."""
+    rows = db.execute(f"SELECT {ENTRY_COLUMNS} FROM ledger_event WHERE boot = ? AND linkedid = ? "
+                      "ORDER BY spool, position", (boot, linkedid)).fetchall()
+    if not rows and is_cut:
+        return _end_without_rows(db, box, boot, linkedid, now)
+    try:
+        call = call_from([Entry(*row) for row in rows], {trunk.key for trunk in box.trunks}, is_cut)
+    except LedgerError as wrong:
+        log.warning("Passed over: %s.", wrong)
+        return None
+    before = db.execute("SELECT id, ended_at FROM call WHERE box = ? AND boot = ? AND linkedid = ?",
+                        (box.name, boot, linkedid)).fetchone()
+    call_id = _keep(db, box, call, now)
+    _keep_legs(db, call_id, call)
+    _announce(db, call, call_id, now)
+    if call.ended_at is None or before and before["ended_at"]:
+        return None
+    outbox.after_call(db, box, call_id, settings.read(db), now)
+    log.info("%s call %s %s.", call.direction.capitalize(), call_id, call.outcome)
+    return call_id
+
+
+def _keep(db: sqlite3.Connection, box: Box, call: Call, now: datetime) -> int:
+    number = numbers.e164(call.caller_id, box.country) if call.presentation is Presentation.ALLOWED else None
+    contact = look_up(db, number)
+    row = db.execute("""
+        INSERT INTO call (box, boot, linkedid, trunk, direction, caller_id, caller_name, number, presentation,
+                          contact_id, extension, started_at, answered_at, ended_at, ring_ms, talk_ms, outcome,
+                          hangup_cause, bell, is_clock_set)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (box, boot, linkedid) DO UPDATE SET
+          trunk = excluded.trunk, direction = excluded.direction, caller_id = excluded.caller_id,
+          caller_name = excluded.caller_name, number = excluded.number, presentation = excluded.presentation,
+          contact_id = coalesce(contact_id, excluded.contact_id), extension = excluded.extension,
+          started_at = excluded.started_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
+          ring_ms = excluded.ring_ms, talk_ms = excluded.talk_ms, outcome = excluded.outcome,
+          hangup_cause = excluded.hangup_cause, bell = coalesce(excluded.bell, bell)
+        RETURNING id""",
+        (box.name, call.boot, call.linkedid, call.trunk, call.direction, call.caller_id, call.caller_name, number,
+         call.presentation, contact["id"] if contact else None, call.extension, store.iso(call.started_at),
+         _iso(call.answered_at), _iso(call.ended_at), call.ring_ms, call.talk_ms, call.outcome, call.hangup_cause,
+         "cut" if call.was_bell_cut else None, wallclock.is_set(now))).fetchone()
+    return int(row["id"])
+
+
+def _keep_legs(db: sqlite3.Connection, call_id: int, call: Call) -> None:
+    db.executemany("""
+        INSERT INTO leg (call_id, uniqueid, channel, party, is_caller, started_at, answered_at, ended_at, hangup_cause)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (call_id, uniqueid) DO UPDATE SET started_at = excluded.started_at,
+          answered_at = excluded.answered_at, ended_at = excluded.ended_at, hangup_cause = excluded.hangup_cause""",
+        [(call_id, leg.uniqueid, leg.channel, leg.party, leg.is_caller, store.iso(leg.started_at),
+          _iso(leg.answered_at), _iso(leg.ended_at), leg.hangup_cause) for leg in call.legs])
+
+
+def _announce(db: sqlite3.Connection, call: Call, call_id: int, now: datetime) -> None:
+    """Tells the desks what they were not told yet; a ring that is over or old makes no pop."""
+    kinds = []
+    if call.direction is Direction.IN and not call.ended_at and now - call.started_at < FRESH:
+        kinds.append("ringing")
+    if call.answered_at and not call.ended_at:
+        kinds.append("answered")
+    if call.ended_at:
+        kinds.append("ended")
+    db.executemany("INSERT OR IGNORE INTO event (at, kind, call_id) VALUES (?, ?, ?)",
+                   [(store.iso(now), kind, call_id) for kind in kinds])
+
+
+def _end_without_rows(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: datetime) -> int | None:
+    """A call that only the bell knew: Asterisk died before its first row was on the disk."""
+    row = db.execute("""
+        UPDATE call SET ended_at = started_at, outcome = 'interrupted', ring_ms = 0
+        WHERE box = ? AND boot = ? AND linkedid = ? RETURNING id""", (box.name, boot, linkedid)).fetchone()
+    db.execute("INSERT OR IGNORE INTO event (at, kind, call_id) VALUES (?, 'ended', ?)", (store.iso(now), row["id"]))
+    outbox.after_call(db, box, row["id"], settings.read(db), now)
+    return int(row["id"])
+
+
+def _iso(at: datetime | None) -> str | None:
+    return store.iso(at.astimezone(UTC)) if at else None

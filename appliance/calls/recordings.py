@@ -1,0 +1,90 @@
+"""Recordings: Asterisk writes both sides raw, we make each a WAV that plays, file first and then its row."""
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import sqlite3
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from appliance.config import Box
+from appliance.store import db as store
+from appliance.store.files import flush_folder, write_durably
+
+log = logging.getLogger("recordings")
+
+RATE = 8000                       # MixMonitor's raw stream is 8 kHz signed linear whatever the codec
+FRAME_BYTES = 4                   # left (the caller) and right (the staff), 16 bits each
+BYTES_A_SECOND = RATE * FRAME_BYTES
+RAW_NAME = re.compile(r"(\d+)-(.+)\.raw")
+
+
+def keep_finished(db: sqlite3.Connection, box: Box) -> list[int]:
+    """Ids of the calls whose recording is playable now.
+
+    Takes every raw file whose call is over (also one cut in mid-call by a crash): WAV aside, flushed, renamed,
+    then its row and event, then the raw file goes. Interrupted anywhere, the next run does the rest. A full
+    disk keeps the raw file and stops no call.
+    """
+    kept = []
+    for raw in sorted(box.raw_recordings.glob("*.raw")):
+        row = _ended_call(db, box, raw)
+        if row is None:
+            continue
+        try:
+            if _keep(db, box, raw, row):
+                kept.append(int(row["id"]))
+            raw.unlink()
+        except OSError as full:
+            log.error("The recording of call %s waits in %s: %s. Calls go on.", row["id"], raw.parent, full.strerror)
+    return kept
+
+
+def _ended_call(db: sqlite3.Connection, box: Box, raw: Path) -> sqlite3.Row | None:
+    name = RAW_NAME.fullmatch(raw.name)
+    if name is None:
+        return None
+    row: sqlite3.Row | None = db.execute("""
+        SELECT id, outcome, started_at, answered_at FROM call
+        WHERE box = ? AND boot = ? AND linkedid = ? AND ended_at IS NOT NULL""",
+        (box.name, int(name[1]), name[2])).fetchone()
+    return row
+
+
+def _keep(db: sqlite3.Connection, box: Box, raw: Path, call: sqlite3.Row) -> bool:
+    size = raw.stat().st_size // FRAME_BYTES * FRAME_BYTES
+    if size == 0:
+        return False              # nobody spoke: nothing was recorded
+    started_at = call["answered_at"] or call["started_at"]
+    file = Path(started_at[:7]) / f"{call['id']}.wav"
+    folder = (box.recordings / file).parent
+    if not folder.exists():
+        folder.mkdir(mode=0o750)
+        flush_folder(box.recordings)
+    write_durably(box.recordings / file, lambda wav: _as_wav(raw, size, wav))
+    with store.write(db):
+        db.execute("""
+            INSERT OR IGNORE INTO recording (call_id, file, started_at, duration_ms, size_bytes, is_cut)
+            VALUES (?, ?, ?, ?, ?, ?)""",
+            (call["id"], str(file), started_at, size * 1000 // BYTES_A_SECOND, size + len(wav_header(size)),
+             call["outcome"] == "interrupted"))
+        db.execute("INSERT OR IGNORE INTO event (at, kind, call_id) "
+                   "VALUES (strftime('%Y-%m-%dT%H:%M:%fZ'), 'recording', ?)", (call["id"],))
+    return True
+
+
+def _as_wav(raw: Path, size: int, wav: BinaryIO) -> None:
+    wav.write(wav_header(size))
+    with open(raw, "rb") as source:
+        shutil.copyfileobj(source, wav)
+    wav.truncate(size + len(wav_header(size)))
+    os.fchmod(wav.fileno(), 0o640)
+
+
+def wav_header(data_bytes: int) -> bytes:
+    """The 44 bytes before stereo 16-bit PCM at 8 kHz (RIFF WAVE, format tag 1)."""
+    return struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + data_bytes, b"WAVE", b"fmt ", 16, 1, 2, RATE,
+                       BYTES_A_SECOND, FRAME_BYTES, 16, b"data", data_bytes)
