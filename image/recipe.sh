@@ -1,0 +1,82 @@
+# How each layer is made. Sourced by image/lib.sh; the text of a function is part of its layer's hash.
+# Each is called with the folder of the new layer, inside private mount and process namespaces,
+# with no standard input; what it prints is shown only when it fails.
+
+listed() { sed 's/#.*//' "$1" | xargs; }
+
+pip_into() {
+  "$(command -v pip3 || echo pip)" --quiet --disable-pip-version-check --no-input install --root-user-action=ignore \
+    --require-hashes --no-deps --only-binary=:all: --python-version 3.14 --no-compile --target "$2" -r "$1"
+}
+
+in_root() {
+  local root=$1; shift
+  env -u TMPDIR LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"
+}
+
+# lower folders (top first, by colons), upper folder, place
+overlay_at() {
+  mount -t overlay deskbell -o "lowerdir=$1,upperdir=$2,workdir=$2.work,redirect_dir=off,metacopy=off,index=off" "$3"
+}
+
+build_root() {
+  local new=$1 pip=$1.pip options=() key
+  pip_into "$REPO/image/requirements.txt" "$pip" & local fetching=$!
+  # A mirror may lag behind Debian's own dates. Documents and other languages stay out of a box.
+  for key in 'Acquire::Check-Valid-Until "false"' 'Apt::Install-Recommends "false"' 'Acquire::Languages "none"' \
+    'Acquire::http::Timeout "20"' 'Acquire::Retries "2"'; do options+=("--aptopt=$key"); done
+  for key in doc man locale info; do
+    options+=("--dpkgopt=path-exclude=/usr/share/$key/*"); done
+  env -u TMPDIR LC_ALL=C.UTF-8 mmdebstrap --mode=root --variant=minbase --dpkgopt=force-unsafe-io "${options[@]}" \
+    --include="$(listed "$REPO/image/packages.txt" | tr ' ' ,)" forky "$new" ${MIRROR:+"$MIRROR"} \
+    2> >(tee /dev/stderr | sed -un 's/^I: \(.*[a-z]\.\.\.\)$/  \1/p' >&3)
+  wait "$fetching"
+  rm -rf "$pip/bin"
+  cp -a "$pip/." "$new/usr/lib/python3/dist-packages/"
+  in_root "$new" python3 -m compileall -q /usr/lib/python3/dist-packages
+  rm -f "$new/etc/resolv.conf" "$new/etc/hostname"
+  mkdir "$new/usr/lib/deskbell"
+  [ -z "$(in_root "$new" dpkg --audit)" ] || { echo "some packages are not configured"; return 1; }
+}
+
+build_house() {
+  local new=$1 at=$1.at file
+  mkdir "$new.work" "$at"
+  overlay_at "$(layer root)" "$new" "$at"
+  install -m755 "$REPO/image/deskbell" "$at/usr/bin/deskbell"
+  for file in sysusers tmpfiles; do
+    [ ! -f "$REPO/systemd/$file.conf" ] || install -D -m644 "$REPO/systemd/$file.conf" "$at/usr/lib/$file.d/deskbell.conf"; done
+  for file in "$REPO"/systemd/*.service "$REPO"/systemd/*.target; do
+    [ ! -f "$file" ] || install -m644 "$file" "$at/usr/lib/systemd/system/"; done
+  if [ -f "$REPO/image/asterisk/asterisk.conf" ]; then
+    find "$at/etc/asterisk" -mindepth 1 -delete
+    (cd "$REPO/image/asterisk" && find . -type f -name '*.conf' -exec install -D -m644 {} "$at/etc/asterisk/{}" \;)
+  fi
+  mount -t proc proc "$at/proc"
+  in_root "$at" systemd-sysusers deskbell.conf
+  in_root "$at" systemd-tmpfiles --create deskbell.conf
+  umount "$at/proc"
+  umount "$at"
+}
+
+build_tools() {
+  local new=$1 at=$1.at pip=$1.pip proxy=()
+  pip_into "$REPO/tests/requirements.txt" "$pip" & local fetching=$!
+  mkdir "$new.work" "$at"
+  overlay_at "$(layer root)" "$new" "$at"
+  mount -t proc proc "$at/proc"
+  mount --rbind /dev "$at/dev"
+  cp -L /etc/resolv.conf "$at/etc/resolv.conf" 2>/dev/null || true
+  while read -r line; do proxy+=(-o "$line"); done < <(apt-config dump | sed -nE 's/^(Acquire::https?::Proxy[^ ]*) "(.*)";$/\1=\2/p')
+  in_root "$at" apt-get -qq "${proxy[@]}" update
+  in_root "$at" apt-get -qq -y "${proxy[@]}" install --no-install-recommends $(listed "$REPO/tests/packages.txt")
+  in_root "$at" apt-get clean
+  wait "$fetching"
+  rm -rf "$pip/bin"
+  cp -a "$pip/." "$at/usr/lib/python3/dist-packages/"
+  # 150 ms a test run less; the driver's own Python is never imported, only its folders are large
+  in_root "$at" python3 -m compileall -q /usr/lib/python3/dist-packages/playwright || true
+  rm -rf "$at/etc/resolv.conf" "$at"/var/lib/apt/lists/* "$at"/var/cache/apt/* "$at"/var/log/*
+  umount -R "$at/dev" "$at/proc"
+  umount "$at"
+}
