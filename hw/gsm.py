@@ -1,0 +1,241 @@
+"""A GSM radio: a few verbs, and the driver that speaks AT to the modems of this world."""
+from __future__ import annotations
+
+import logging
+import queue
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from hw.at import AtEngine, GsmError, GsmGone, GsmRejected, GsmUnknown, Unasked
+from hw.pdu import Delivered, DeliveryReport, Pdu, PduError, decode
+
+__all__ = ["AtGsm", "Event", "Gsm", "GsmError", "GsmGone", "GsmRejected", "GsmUnknown", "Incoming", "State", "Status",
+           "StatusChanged"]
+
+SEND_TIMEOUT_S = 60.0
+REPORT_MODES = ("2,1,0,1,0", "2,1,0,2,0", "1,1,0,1,0", "1,1,0,2,0", "2,1,0,0,0")
+LOG = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """What the radio can do, in words for the page."""
+
+    READY = "ready"
+    NO_SIM = "no SIM card"
+    PIN = "the SIM card asks for its PIN"
+    PUK = "the SIM card is locked and asks for its PUK"
+    SEARCHING = "searching for the network"
+    DENIED = "the network refuses this SIM card"
+
+
+@dataclass(frozen=True)
+class Status:
+    """One look at the radio. signal_dbm is -113 (none) .. -51; None, like operator, when the modem does not say."""
+
+    state: State
+    operator: str | None = None
+    signal_dbm: int | None = None
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A text that came. It lies in the SIM at `place` of `memory` until forget(); None: the modem kept no copy."""
+
+    text: Delivered
+    memory: str = "SM"
+    place: int | None = None
+
+
+@dataclass(frozen=True)
+class StatusChanged:
+    """The network took or dropped us: look at status() again."""
+
+
+Event = DeliveryReport | Incoming | StatusChanged
+
+
+class Gsm(Protocol):
+    """What the office asks of a radio. Every verb may raise GsmGone: close, wait, open again."""
+
+    def open(self) -> None:
+        """Takes the port and speaks to the modem. The SIM may still be missing: status() says."""
+
+    def close(self) -> None:
+        """Lets the port go; safe at any time."""
+
+    def status(self) -> Status:
+        """How it stands now, asked of the modem; well under a second."""
+
+    def send(self, pdu: Pdu, meanwhile: Callable[[], None]) -> int:
+        """TP-MR (0..255) the network gave this segment.
+
+        Blocks until +CMGS, about 3-6 s, at most the send time-out (3GPP TS 27.005 §4.3); calls meanwhile() twice a
+        second. Raises GsmRejected for a definite no, GsmUnknown when the network may have taken it.
+        """
+
+    def events(self) -> list[Event]:
+        """What came since the last call; does not wait."""
+
+    def forget(self, incoming: Incoming) -> None:
+        """Frees its place in the SIM. Only after it is safe elsewhere."""
+
+
+class AtGsm:
+    """The driver for modems with an AT port: `port` is best a /dev/serial/by-id name."""
+
+    def __init__(self, port: str, send_timeout_s: float = SEND_TIMEOUT_S) -> None:
+        self.port, self.send_timeout_s = port, send_timeout_s
+        self._at = AtEngine(port)
+        self._is_prepared = False
+
+    def open(self) -> None:
+        """Takes the port. Raises GsmGone when it is missing, taken, or nothing behind it speaks AT."""
+        self._at = AtEngine(self.port)
+        self._is_prepared = False
+        self._at.open()
+        try:
+            self._at.resync()
+            for setting in ("ATE0", "AT+CMEE=1"):
+                self._try(setting)
+        except GsmError:
+            self._at.close()
+            raise
+
+    def close(self) -> None:
+        """Lets the port go."""
+        self._at.close()
+
+    def status(self) -> Status:
+        """SIM, network and signal, asked in that order; a PIN is never tried, three wrong ones would lock the SIM."""
+        sim = self._sim()
+        if sim is not State.READY:
+            self._is_prepared = False
+            return Status(sim)
+        if not self._is_prepared:
+            self._prepare()
+        return Status(self._network(), self._operator(), self._signal())
+
+    def send(self, pdu: Pdu, meanwhile: Callable[[], None] = lambda: None) -> int:
+        """TP-MR (0..255) the network gave this segment; the errors as in Gsm.send."""
+        if not self._is_prepared:
+            self.status()
+        return self._at.submit(pdu, self.send_timeout_s, meanwhile)
+
+    def events(self) -> list[Event]:
+        """What came since the last call. Raises GsmGone once the port vanished."""
+        found: list[Event] = []
+        while True:
+            try:
+                event = self._event(self._at.unasked.get_nowait())
+            except queue.Empty:
+                break
+            except (PduError, GsmRejected) as broken:
+                LOG.warning("%s: something that came could not be read (%s)", self.port, broken)
+                continue
+            if event is not None:
+                found.append(event)
+        if not found and not self._at.is_alive:
+            raise GsmGone(self.port, "the modem was unplugged.")
+        return found
+
+    def forget(self, incoming: Incoming) -> None:
+        """Frees the text's place in the SIM."""
+        if incoming.place is not None:
+            self._at.command(f"AT+CMGD={incoming.place}")
+
+    def stored(self) -> list[Incoming]:
+        """The texts that came while nobody listened and still lie in the SIM."""
+        try:
+            lines = self._at.command("AT+CMGL=4", timeout_s=20)
+        except GsmRejected:
+            return []
+        found = []
+        for header, pdu in zip(lines, lines[1:], strict=False):
+            if place := re.match(r"\+CMGL: *(\d+)", header):
+                try:
+                    text = decode(pdu)
+                except PduError:
+                    continue
+                if isinstance(text, Delivered):
+                    found.append(Incoming(text, "SM", int(place[1])))
+        return found
+
+    def _event(self, told: Unasked) -> Event | None:
+        if told.name in ("+CDS", "+CMT") and told.pdu is not None:
+            text = decode(told.pdu)
+            return text if isinstance(text, DeliveryReport) else Incoming(text)
+        if told.name in ("+CMTI", "+CDSI"):
+            return self._fetch(told)
+        return StatusChanged() if told.name in ("+CREG", "+CEREG") else None
+
+    def _fetch(self, told: Unasked) -> Event | None:
+        where = re.match(r'"([A-Z]{2})", *(\d+)', told.rest)
+        if where is None:
+            return None
+        memory, place = where[1], int(where[2])
+        is_elsewhere = memory != "SM" and self._try(f'AT+CPMS="{memory}"')
+        try:
+            lines = self._at.command(f"AT+CMGR={place}")
+            text = decode(lines[-1] if lines else "")
+            if isinstance(text, DeliveryReport):
+                self._try(f"AT+CMGD={place}")
+                return text
+            return Incoming(text, memory, place)
+        finally:
+            if is_elsewhere:
+                self._try('AT+CPMS="SM"')
+
+    def _prepare(self) -> None:
+        self._at.command("AT+CMGF=0")
+        self._try('AT+CPMS="SM","SM","SM"')
+        if not any(self._try(f"AT+CNMI={mode}") for mode in REPORT_MODES):
+            LOG.warning("%s: the modem offers no delivery reports; texts stay at sent", self.port)
+        for nicety in ("AT+CREG=1", "AT+COPS=3,0", "AT+CMMS=1"):
+            self._try(nicety)
+        self._is_prepared = True
+
+    def _try(self, command: str) -> bool:
+        try:
+            self._at.command(command)
+        except GsmRejected:
+            return False
+        return True
+
+    def _ask(self, command: str, answer: str) -> re.Match[str] | None:
+        try:
+            lines = self._at.command(command)
+        except GsmRejected:
+            return None
+        return next((found for line in reversed(lines) if (found := re.match(answer, line))), None)
+
+    def _sim(self) -> State:
+        try:
+            lines = self._at.command("AT+CPIN?")
+        except GsmRejected as no:
+            if no.mobile_code == 14 or no.cms_code == 314:  # busy: it is still starting
+                return State.SEARCHING
+            return {11: State.PIN, 12: State.PUK}.get(no.mobile_code or 0, State.NO_SIM)
+        said = lines[-1] if lines else ""
+        if "PUK" in said:
+            return State.PUK
+        return State.PIN if "PIN" in said.partition(":")[2] else State.READY
+
+    def _network(self) -> State:
+        for circuit in ("+CREG", "+CEREG"):
+            found = self._ask(f"AT{circuit}?", rf"\{circuit}: *\d+, *(\d+)")
+            if found and int(found[1]) in (1, 5, 6, 7):  # home, roaming, and both for texts only
+                return State.READY
+            if found and int(found[1]) == 3:
+                return State.DENIED
+        return State.SEARCHING
+
+    def _operator(self) -> str | None:
+        found = self._ask("AT+COPS?", r'\+COPS: *\d+, *\d+, *"([^"]*)"')
+        return found[1] if found else None
+
+    def _signal(self) -> int | None:
+        found = self._ask("AT+CSQ", r"\+CSQ: *(\d+)")
+        return None if found is None or int(found[1]) > 31 else 2 * int(found[1]) - 113

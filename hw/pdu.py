@@ -1,0 +1,120 @@
+"""The radio parts of a text: gammu's codec between words and PDUs (3GPP TS 23.040)."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import gammu
+
+Validity = Literal["1H", "6H", "24H", "3D", "7D", "Max"]
+SMSC_OF_THE_SIM = "00"
+MAX_PARTS = 255
+_NUMBER = re.compile(r"\+?[0-9]{3,20}", re.ASCII)  # TP-DA holds 20 digits: 3GPP TS 23.040 §9.1.2.5
+_UNSENDABLE = re.compile("[\x00-\x09\x0b\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+class PduError(ValueError):
+    """The number or the bytes cannot be a text; the message says why."""
+
+
+@dataclass(frozen=True)
+class Pdu:
+    """One SMS-SUBMIT in hex, SMSC address first; `length` counts the octets after that address, as +CMGS wants."""
+
+    hex: str
+    length: int
+
+
+@dataclass(frozen=True)
+class DeliveryReport:
+    """What became of one segment. `status` is TP-ST: 0..31 done, 32..63 still trying, 64 and up given up."""
+
+    reference: int
+    number: str
+    status: int
+    sent_at: datetime | None
+    discharged_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One SMS-DELIVER: a segment somebody sent us. `part` of `parts` of `concatenation`; alone: 1 of 1 of None."""
+
+    number: str
+    text: str
+    sent_at: datetime | None
+    concatenation: int | None = None
+    part: int = 1
+    parts: int = 1
+
+
+def sendable(text: str) -> str:
+    """The text without what no telephone shows: control characters and halves of surrogate pairs."""
+    return _UNSENDABLE.sub("", text.replace("\x09", " "))
+
+
+def encode(number: str, text: str, reference: int = 0, report: bool = True, validity: Validity = "24H") -> list[Pdu]:
+    """The segments of a text in order: GSM-7 when every character is in that alphabet, else UCS-2.
+
+    `reference` (0..255) joins the parts of a long text in the receiver's telephone; it is not TP-MR.
+    `validity` is how long the network keeps trying. gammu's own default of TP-VP 0 would be five minutes.
+    Raises PduError for a number that is no number, an empty text and one of more than MAX_PARTS parts.
+    """
+    if not _NUMBER.fullmatch(number):
+        raise PduError(f"A number of {len(number)} characters cannot be texted: 3 to 20 digits are needed.")
+    if not (text := sendable(text)):
+        raise PduError("There is nothing to send: the text is empty.")
+    try:
+        parts = gammu.EncodeSMS({"Class": -1, "Entries": [{"ID": "ConcatenatedAutoTextLong", "Buffer": text}]})
+    except gammu.GSMError as refused:
+        raise PduError(f"The text cannot be split into segments: {_words(refused)}") from refused
+    if len(parts) > MAX_PARTS or "".join(part["Text"] for part in parts) != text:
+        raise PduError(f"The text is too long: {len(text)} characters.")
+    return [_submit(part, number, reference % 256, report, validity) for part in parts]
+
+
+def decode(pdu: str) -> Delivered | DeliveryReport:
+    """What a modem's +CMT, +CMGR or +CDS line holds. Raises PduError when it is neither a text nor a report."""
+    try:
+        sms = gammu.DecodePDU(bytes.fromhex(pdu), True)
+    except (ValueError, gammu.GSMError) as broken:
+        raise PduError(f"The modem gave a text that cannot be read ({len(pdu)} characters).") from broken
+    if sms["Type"] == "Status_Report":
+        return DeliveryReport(sms["MessageReference"], sms["Number"], sms["DeliveryStatus"],
+                              _aware(sms["DateTime"]), _aware(sms["SMSCDateTime"]))
+    if sms["Type"] != "Deliver":
+        raise PduError("The modem gave a text that we sent, not one that we got.")
+    return _delivered(sms)
+
+
+def _submit(part: dict[str, Any], number: str, reference: int, report: bool, validity: Validity) -> Pdu:
+    part["Number"] = number
+    part["SMSC"] = {"Number": "", "Validity": validity}
+    part["Type"] = "Status_Report" if report else "Submit"
+    if part["UDH"]["Type"] != "NoUDH":
+        place = part["UDH"]["PartNumber"], part["UDH"]["AllParts"]
+        part["UDH"]["Text"] = bytes([5, 0, 3, reference, *place])  # 3GPP TS 23.040 §9.2.3.24.1
+    try:
+        raw = gammu.EncodePDU(part)
+    except gammu.GSMError as refused:
+        raise PduError(f"The text cannot be encoded: {_words(refused)}") from refused
+    tpdu = raw[1 + raw[0]:]  # gammu writes an empty SMSC as 01 80; modems want 00
+    return Pdu(SMSC_OF_THE_SIM + tpdu.hex().upper(), len(tpdu))
+
+
+def _delivered(sms: dict[str, Any]) -> Delivered:
+    udh = sms["UDH"]
+    if udh["PartNumber"] < 1 or udh["AllParts"] < 2:
+        return Delivered(sms["Number"], sms["Text"], _aware(sms["DateTime"]))
+    joint = udh["ID16bit"] if udh["ID16bit"] >= 0 else udh["ID8bit"]
+    return Delivered(sms["Number"], sms["Text"], _aware(sms["DateTime"]), joint, udh["PartNumber"], udh["AllParts"])
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    return at if at is not None and at.tzinfo is not None else None
+
+
+def _words(refused: gammu.GSMError) -> str:
+    return str(refused.args[0]["Text"]) if refused.args and isinstance(refused.args[0], dict) else str(refused)
