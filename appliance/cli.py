@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import logging
+import os
 import signal
 import sqlite3
 import sys
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> int:
+    os.umask(0o007)        # what a daemon makes, its group may use and nobody else
     stop = threading.Event()
 
     def stopped(_number: int, _frame: FrameType | None) -> None:
@@ -108,7 +111,8 @@ def _call_list(asked: argparse.Namespace) -> int:
         at = store.parse_time(row["started_at"]).astimezone(box.zone)
         who = row["contact"] or row["caller_name"] or ""
         number = numbers.shown(row["number"], box.country) if row["number"] else row["caller_id"] or row["presentation"]
-        print(f"{at:%Y-%m-%d %H:%M:%S}  {row['direction']:8} {row['outcome'] or 'ringing or talking':18} {number:20} {who}")
+        outcome = row["outcome"] or ("talking" if row["answered_at"] else "ringing")
+        print(f"{at:%Y-%m-%d %H:%M:%S}  {row['direction']:8} {outcome:11} {number:20} {who}".rstrip())
     return 0
 
 
@@ -124,10 +128,8 @@ def _setting_set(asked: argparse.Namespace) -> int:
     wanted = type(getattr(settings.DEFAULTS, asked.key, ""))
     value: object = asked.value
     if wanted is not str:
-        try:
+        with contextlib.suppress(ValueError):      # put() says what is wanted
             value = json.loads(asked.value)
-        except ValueError:
-            pass        # put() says what is wanted
     db = _open(config.load())
     with store.write(db):
         settings.put(db, asked.key, value)

@@ -124,7 +124,7 @@ def load(path: Path | None = None) -> Box:
 def parse(table: dict[str, Any]) -> Box:
     """The box that an already read TOML table describes."""
     given: dict[str, Any] = {}
-    plain = {f.name: f for f in fields(Box)} .keys() - {"trunks", "extensions", "modems", "web", "sip"}
+    plain = {f.name for f in fields(Box)} - {"trunks", "extensions", "modems", "web", "sip"}
     for key, value in table.items():
         if key in LISTS:
             name, kind = LISTS[key]
@@ -191,5 +191,6 @@ def _checked(box: Box) -> Box:
             raise ConfigError(f"{name!r} is given twice; each trunk and extension needs its own.")
     for trunk in box.trunks:
         if not re.fullmatch(r"[A-Za-z0-9.\-]+(:\d{1,5})?", trunk.gateway):
-            raise ConfigError(f"gateway = {trunk.gateway!r}: write the gateway's address, such as \"192.168.1.20:5062\".")
+            raise ConfigError(f"gateway = {trunk.gateway!r}: write the gateway's address, "
+                              "such as \"192.168.1.20:5062\".")
     return box

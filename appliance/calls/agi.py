@@ -62,7 +62,7 @@ class Agi(pyst2.AGI):  # type: ignore[misc]
         raise Refused(f"more than {MOST_LINES} lines of environment")
 
     def _line(self) -> str:
-        raw = cast(bytes, self.stdin.readline(LONGEST_LINE))
+        raw = self.stdin.readline(LONGEST_LINE)
         if not raw:
             raise Hangup("Asterisk closed the connection")
         if not raw.endswith(b"\n"):

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from appliance import settings
 from appliance.box import wallclock
 from appliance.calls.agi import Agi
+from appliance.calls.events import announce
 from appliance.calls.records import Presentation, caller_name, caller_number, presentation
 from appliance.config import Box
 from appliance.people import numbers
@@ -101,18 +102,21 @@ def write_ring(db: sqlite3.Connection, box: Box, ring: Ring, contact_id: str | N
     """Call, leg and the event for the pops in one transaction; nothing if the ledger was quicker."""
     at = store.iso(now)
     with store.write(db):
+        known = db.execute("SELECT id, ended_at FROM call WHERE box = ? AND boot = ? AND linkedid = ?",
+                           (box.name, ring.boot, ring.linkedid)).fetchone()
+        if known:
+            db.execute("UPDATE call SET bell = 'rang' WHERE id = ? AND bell IS NULL", (known["id"],))
+            if not known["ended_at"]:
+                announce(db, "ringing", known["id"], now)
+            return
         made = db.execute("""
             INSERT INTO call (box, boot, linkedid, trunk, direction, caller_id, caller_name, number, presentation,
                               contact_id, started_at, bell, is_clock_set)
-            VALUES (?, ?, ?, ?, 'in', ?, ?, ?, ?, ?, ?, 'rang', ?)
-            ON CONFLICT (box, boot, linkedid) DO UPDATE SET bell = 'rang' WHERE bell IS NULL
-            RETURNING id, ended_at""",
+            VALUES (?, ?, ?, ?, 'in', ?, ?, ?, ?, ?, ?, 'rang', ?) RETURNING id""",
             (box.name, ring.boot, ring.linkedid, ring.trunk, ring.caller_id, ring.caller_name, ring.number,
              ring.presentation, contact_id, at, wallclock.is_set(now))).fetchone()
-        if made is None or made["ended_at"]:
-            return
         db.execute("""
-            INSERT OR IGNORE INTO leg (call_id, uniqueid, channel, party, is_caller, started_at)
+            INSERT INTO leg (call_id, uniqueid, channel, party, is_caller, started_at)
             VALUES (?, ?, ?, ?, 1, ?)""", (made["id"], ring.linkedid, ring.channel, ring.trunk, at))
-        db.execute("INSERT OR IGNORE INTO event (at, kind, call_id) VALUES (?, 'ringing', ?)", (at, made["id"]))
+        announce(db, "ringing", made["id"], now)
     log.info("Ringing on %s: %s.", ring.trunk, numbers.short(ring.number or ring.caller_id))

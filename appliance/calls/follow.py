@@ -14,6 +14,7 @@ from pathlib import Path
 from appliance import settings
 from appliance.box import wallclock
 from appliance.calls.bell import look_up
+from appliance.calls.events import announce
 from appliance.calls.ledger import Entry, LedgerError, call_from
 from appliance.calls.records import Call, Direction, Presentation
 from appliance.config import Box
@@ -64,7 +65,10 @@ def _entry(row: tuple[object, ...]) -> Entry | None:
     if at_us <= 0 or not texts[2] or not texts[3] or not texts[4]:
         log.warning("Row %s of Asterisk's ledger makes no sense and was passed over.", row[0])
         return None
-    return Entry(position, boot, *texts[2:5], at_us, *texts[6:])
+    linkedid, uniqueid, kind = texts[2:5]
+    channel, context, extension, caller_id, name, application, extra = texts[6:]
+    return Entry(position, boot, linkedid, uniqueid, kind, at_us, channel, context, extension, caller_id, name,
+                 application, extra)
 
 
 def cursor(db: sqlite3.Connection, spool_id: str) -> int:
@@ -128,7 +132,7 @@ def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: 
         return None
     before = db.execute("SELECT id, ended_at FROM call WHERE box = ? AND boot = ? AND linkedid = ?",
                         (box.name, boot, linkedid)).fetchone()
-    call_id = _keep(db, box, call, now)
+    call_id = _keep(db, box, call, before["id"] if before else None, now)
     _keep_legs(db, call_id, call)
     _announce(db, call, call_id, now)
     if call.ended_at is None or before and before["ended_at"]:
@@ -138,26 +142,25 @@ def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: 
     return call_id
 
 
-def _keep(db: sqlite3.Connection, box: Box, call: Call, now: datetime) -> int:
+def _keep(db: sqlite3.Connection, box: Box, call: Call, call_id: int | None, now: datetime) -> int:
     number = numbers.e164(call.caller_id, box.country) if call.presentation is Presentation.ALLOWED else None
     contact = look_up(db, number)
-    row = db.execute("""
-        INSERT INTO call (box, boot, linkedid, trunk, direction, caller_id, caller_name, number, presentation,
-                          contact_id, extension, started_at, answered_at, ended_at, ring_ms, talk_ms, outcome,
-                          hangup_cause, bell, is_clock_set)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (box, boot, linkedid) DO UPDATE SET
-          trunk = excluded.trunk, direction = excluded.direction, caller_id = excluded.caller_id,
-          caller_name = excluded.caller_name, number = excluded.number, presentation = excluded.presentation,
-          contact_id = coalesce(contact_id, excluded.contact_id), extension = excluded.extension,
-          started_at = excluded.started_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
-          ring_ms = excluded.ring_ms, talk_ms = excluded.talk_ms, outcome = excluded.outcome,
-          hangup_cause = excluded.hangup_cause, bell = coalesce(excluded.bell, bell)
-        RETURNING id""",
-        (box.name, call.boot, call.linkedid, call.trunk, call.direction, call.caller_id, call.caller_name, number,
-         call.presentation, contact["id"] if contact else None, call.extension, store.iso(call.started_at),
-         _iso(call.answered_at), _iso(call.ended_at), call.ring_ms, call.talk_ms, call.outcome, call.hangup_cause,
-         "cut" if call.was_bell_cut else None, wallclock.is_set(now))).fetchone()
+    told = {
+        "trunk": call.trunk, "direction": call.direction, "caller_id": call.caller_id, "number": number,
+        "caller_name": call.caller_name, "presentation": call.presentation, "extension": call.extension,
+        "started_at": store.iso(call.started_at), "answered_at": _iso(call.answered_at),
+        "ended_at": _iso(call.ended_at), "ring_ms": call.ring_ms, "talk_ms": call.talk_ms, "outcome": call.outcome,
+        "hangup_cause": call.hangup_cause, "contact_id": contact["id"] if contact else None,
+    }
+    if call.was_bell_cut:
+        told["bell"] = "cut"
+    if call_id is not None:
+        db.execute(f"UPDATE call SET {', '.join(f'{name} = ?' for name in told)} WHERE id = ?",
+                   (*told.values(), call_id))
+        return call_id
+    told |= {"box": box.name, "boot": call.boot, "linkedid": call.linkedid, "is_clock_set": wallclock.is_set(now)}
+    row = db.execute(f"INSERT INTO call ({', '.join(told)}) VALUES ({', '.join('?' * len(told))}) RETURNING id",
+                     tuple(told.values())).fetchone()
     return int(row["id"])
 
 
@@ -180,8 +183,8 @@ def _announce(db: sqlite3.Connection, call: Call, call_id: int, now: datetime) -
         kinds.append("answered")
     if call.ended_at:
         kinds.append("ended")
-    db.executemany("INSERT OR IGNORE INTO event (at, kind, call_id) VALUES (?, ?, ?)",
-                   [(store.iso(now), kind, call_id) for kind in kinds])
+    for kind in kinds:
+        announce(db, kind, call_id, now)
 
 
 def _end_without_rows(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: datetime) -> int | None:
@@ -189,7 +192,7 @@ def _end_without_rows(db: sqlite3.Connection, box: Box, boot: int, linkedid: str
     row = db.execute("""
         UPDATE call SET ended_at = started_at, outcome = 'interrupted', ring_ms = 0
         WHERE box = ? AND boot = ? AND linkedid = ? RETURNING id""", (box.name, boot, linkedid)).fetchone()
-    db.execute("INSERT OR IGNORE INTO event (at, kind, call_id) VALUES (?, 'ended', ?)", (store.iso(now), row["id"]))
+    announce(db, "ended", row["id"], now)
     outbox.after_call(db, box, row["id"], settings.read(db), now)
     return int(row["id"])
 

@@ -13,7 +13,7 @@ from appliance.store.db import parse_time
 
 SHOWS = {    # what a page of calls can be narrowed to
     "all": "1",
-    "missed": "call.outcome IN ('missed', 'abandoned')",
+    "missed": "call.direction = 'in' AND call.outcome IN ('missed', 'abandoned')",
     "answered": "call.direction = 'in' AND call.answered_at IS NOT NULL",
     "outgoing": "call.direction = 'out'",
 }

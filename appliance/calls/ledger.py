@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from appliance.calls.records import Call, Direction, Leg, Outcome, caller_name, caller_number, presentation
 
 BUSY, REJECTED = 17, 21          # ITU-T Q.850: user busy, call rejected
-NOBODY = {0, 16, 18, 19, 20, 26, 102, 127}   # cleared, no user responding, no answer, absent, elsewhere, timer
+NOBODY = {16, 18, 19, 20, 31, 102, 127}      # cleared, no user responding, no answer, absent, normal, timer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -93,7 +93,9 @@ def _legs(entries: Sequence[Entry], first: Entry) -> list[Leg]:
     for uniqueid, rows in by_id.items():
         hangup = _first(rows, "HANGUP")
         answer, end = _first(rows, "ANSWER"), hangup or _first(rows, "CHAN_END")
-        cause = hangup.said("hangupcause") if hangup else ""
+        # A leg that was ended from elsewhere carries the cause of whoever ended it, not its own.
+        is_own = hangup is not None and (uniqueid == first.uniqueid or hangup.said("hangupsource") == hangup.channel)
+        cause = hangup.said("hangupcause") if hangup and is_own else ""
         legs.append(Leg(uniqueid=uniqueid, channel=rows[0].channel, party=rows[0].party,
                         is_caller=uniqueid == first.uniqueid, started_at=rows[0].at,
                         answered_at=answer.at if answer else None, ended_at=end.at if end else None,
@@ -143,9 +145,18 @@ def _outcome(entries: Sequence[Entry], called: Sequence[Leg], answered: Leg | No
     if _first(entries, "BLOCKED"):
         return Outcome.BLOCKED
     # Each leg's own cause decides: CEL's dialstatus calls two rejecting phones NOANSWER.
-    causes = {leg.hangup_cause for leg in called}
+    causes = {_own_cause(entries, leg) for leg in called}
     if causes and causes <= {BUSY, REJECTED}:
         return Outcome.REJECTED if REJECTED in causes else Outcome.BUSY
-    if direction is not Direction.IN and causes and not causes & NOBODY:
+    if direction is not Direction.IN and causes and None not in causes and not causes & NOBODY:
         return Outcome.FAILED
     return Outcome.MISSED
+
+
+def _own_cause(entries: Sequence[Entry], leg: Leg) -> int:
+    """Why this leg itself hung up; 0 when it was hung up by another.
+
+    A caller who gives up hands the cause of a busy phone on to the phone that still rang (Asterisk 22).
+    """
+    own = next((e for e in entries if e.kind == "HANGUP" and e.uniqueid == leg.uniqueid), None)
+    return leg.hangup_cause or 0 if own and own.said("hangupsource") == own.channel else 0

@@ -7,9 +7,11 @@ import re
 import shutil
 import sqlite3
 import struct
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from appliance.calls.events import announce
 from appliance.config import Box
 from appliance.store import db as store
 from appliance.store.files import flush_folder, write_durably
@@ -71,8 +73,7 @@ def _keep(db: sqlite3.Connection, box: Box, raw: Path, call: sqlite3.Row) -> boo
             VALUES (?, ?, ?, ?, ?, ?)""",
             (call["id"], str(file), started_at, size * 1000 // BYTES_A_SECOND, size + len(wav_header(size)),
              call["outcome"] == "interrupted"))
-        db.execute("INSERT OR IGNORE INTO event (at, kind, call_id) "
-                   "VALUES (strftime('%Y-%m-%dT%H:%M:%fZ'), 'recording', ?)", (call["id"],))
+        announce(db, "recording", call["id"], datetime.now(UTC))
     return True
 
 

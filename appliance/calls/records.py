@@ -34,7 +34,10 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Leg:
-    """One channel of a call. party is the extension or trunk key; hangup_cause is ITU-T Q.850."""
+    """One channel of a call. party is the extension or trunk key.
+
+    hangup_cause (ITU-T Q.850) is what this leg itself said; None when it was ended from elsewhere.
+    """
     uniqueid: str
     channel: str
     party: str

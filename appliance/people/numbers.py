@@ -66,19 +66,15 @@ def shown(number: str, country: str) -> str:
 
 
 def spellings(number: str, country: str) -> list[str]:
-    """The ways a line in `country` may write an E.164 number, digits and + alone: +49…, 0049…, 0…"""
-    parsed = phonenumbers.parse(number, country)
-    idd = phonenumbers.format_out_of_country_calling_number(parsed, "ZZ" if country == "ZZ" else _abroad(parsed))
-    digits = ["".join(c for c in text if c.isdigit()) for text in (idd, shown(number, country))]
-    return list(dict.fromkeys([number, number[1:], "00" + number[1:], *[d for d in digits if d]]))
-
-
-def _abroad(parsed: phonenumbers.PhoneNumber) -> str:
-    return "FR" if parsed.country_code != 33 else "DE"
+    """The ways a line in `country` may write an E.164 number, digits and + alone: +49…, 49…, 0049…, 0…"""
+    national = "".join(c for c in shown(number, country) if c.isdigit())
+    return list(dict.fromkeys([number, number[1:], "00" + number[1:], national]))
 
 
 def short(number: str | None) -> str:
     """The number as a log may show it: enough to find the call, not to ring the person."""
     if not number:
         return "no number"
-    return number if len(number) <= 5 else f"{number[:5]}…{number[-3:]}" if len(number) > 9 else f"{number[:2]}…{number[-2:]}"
+    if len(number) <= 5:
+        return number
+    return f"{number[:5]}…{number[-3:]}" if len(number) > 9 else f"{number[:2]}…{number[-2:]}"

@@ -1,12 +1,12 @@
 """The store: one SQLite file that every daemon opens the same way."""
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -42,7 +42,11 @@ def connect(path: Path | str) -> sqlite3.Connection:
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} may corrupt the store; "
             f"{'.'.join(map(str, OLDEST_SQLITE))} or newer is needed. Install Debian forky's.")
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    _make_for_the_group(Path(path))
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except sqlite3.OperationalError as refused:
+        raise StoreError(f"{path} cannot be opened ({refused}). Run it as a user of the group deskbell.") from refused
     db.row_factory = sqlite3.Row
     try:
         for name, wanted in PRAGMAS.items():
@@ -60,6 +64,19 @@ def connect(path: Path | str) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _make_for_the_group(path: Path) -> None:
+    """Every daemon is its own user and writes; SQLite gives -wal and -shm the mode of the file itself."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    except FileExistsError:
+        return
+    except OSError as refused:
+        raise StoreError(f"{path} cannot be made ({refused.strerror}). Calls still ring; nothing is kept. "
+                         "Run it as a user of the group deskbell.") from refused
+    os.fchmod(descriptor, 0o660)
+    os.close(descriptor)
 
 
 @contextmanager
@@ -102,17 +119,20 @@ def migrate(db: sqlite3.Connection) -> list[str]:
 def _migrations() -> Migrations:
     steps = Migrations("deskbell")
     for file in sorted(SCHEMA.glob("[0-9]*.sql")):
-        steps(name=file.stem)(partial(_run, file.read_text()))
+        steps(name=file.stem)(_step(file.read_text()))
     return steps
 
 
-def _run(sql: str, house: Database) -> None:
-    statement = ""
-    for line in sql.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            house.execute(statement)
-            statement = ""
+def _step(sql: str) -> Callable[[Database], None]:
+    """The statements of a schema file one by one: executescript() would commit what went before."""
+    def run(house: Database, /) -> None:
+        statement = ""
+        for line in sql.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                house.execute(statement)
+                statement = ""
+    return run
 
 
 def _refuse_newer(db: sqlite3.Connection, path: Path | str) -> None:

@@ -1,0 +1,88 @@
+"""What is wrong with this box, each finding a sentence: what happened, what still works, what to do."""
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from appliance.box import wallclock
+from appliance.calls import ami, follow
+from appliance.config import Box
+from appliance.store import db as store
+
+LEAST_FREE_BYTES = 1_000_000_000
+OLDEST_RADIO = timedelta(minutes=2)
+
+
+def findings(box: Box) -> list[str]:
+    """The findings, worst first; an empty list when all is well."""
+    return [*_store(box), *_asterisk(box), *_ledger(box), *_modems(box), *_disk(box), *_clock()]
+
+
+def _store(box: Box) -> Iterator[str]:
+    if not box.store.exists():
+        yield f"Nothing was kept yet: {box.store} does not exist. Start deskbell-calls."
+        return
+    try:
+        broken = store.connect(box.store).execute("PRAGMA quick_check(1)").fetchone()[0]
+    except (store.StoreError, sqlite3.Error) as refused:
+        yield f"The store cannot be used. {refused}"
+        return
+    if broken != "ok":
+        yield f"The store is damaged ({broken}). Calls still ring. Restore the last good backup."
+
+
+def _asterisk(box: Box) -> Iterator[str]:
+    if not box.trunks:
+        yield "No line is set up. Add a [[trunk]] to box.toml and start deskbell-provision."
+    if not box.extensions:
+        yield "No telephone is set up, so nothing rings. Add an [[extension]] to box.toml."
+    try:
+        with ami.from_secret(box.secrets / "ami") as asterisk:
+            asterisk.ask("CoreStatus")
+    except ami.AmiError as silent:
+        yield f"{silent}. No call can come in. Restart asterisk.service."
+
+
+def _ledger(box: Box) -> Iterator[str]:
+    if not box.ledger.exists() or not box.store.exists():
+        return
+    try:
+        spool = follow.Spool(box.ledger)
+        last = spool.db.execute("SELECT coalesce(max(AcctId), 0) FROM cel").fetchone()[0]
+        behind = last - follow.cursor(store.connect(box.store), spool.id)
+    except (sqlite3.Error, OSError) as broken:
+        yield f"Asterisk's ledger cannot be read ({broken}). Calls ring; the history stands still."
+        return
+    if behind > follow.BATCH:
+        yield f"The history is {behind} rows behind Asterisk's ledger. Calls ring. Restart deskbell-calls."
+
+
+def _modems(box: Box) -> Iterator[str]:
+    for modem in box.modems:
+        if not Path(modem.port).exists():
+            yield (f"The modem {modem.name} is not plugged in ({modem.port}). Calls are logged; texts wait. "
+                   "Plug it in.")
+    if not box.modems or not box.store.exists():
+        return
+    now = datetime.now(UTC)
+    for row in store.connect(box.store).execute("SELECT name, state, updated_at FROM modem"):
+        if row["state"] != "registered" and row["state"] != "roaming":
+            yield f"The modem {row['name']}: {row['state']}. Calls are logged; texts wait."
+        elif now - store.parse_time(row["updated_at"]) > OLDEST_RADIO:
+            yield f"The modem {row['name']} has said nothing for a while. Texts wait. Restart deskbell-modem."
+
+
+def _disk(box: Box) -> Iterator[str]:
+    folder = next(path for path in (box.state, *box.state.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE_BYTES:
+        yield f"Only {free // 1_000_000} MB are free. Calls go on; recordings stop first. Remove old recordings."
+
+
+def _clock() -> Iterator[str]:
+    if not wallclock.is_set(datetime.now(UTC)):
+        yield ("Nothing vouches for the clock: no time server was reached. Calls are kept and marked. "
+               "Connect the box to the network.")
