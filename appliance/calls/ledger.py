@@ -145,18 +145,9 @@ def _outcome(entries: Sequence[Entry], called: Sequence[Leg], answered: Leg | No
     if _first(entries, "BLOCKED"):
         return Outcome.BLOCKED
     # Each leg's own cause decides: CEL's dialstatus calls two rejecting phones NOANSWER.
-    causes = {_own_cause(entries, leg) for leg in called}
+    causes = {leg.hangup_cause for leg in called}
     if causes and causes <= {BUSY, REJECTED}:
         return Outcome.REJECTED if REJECTED in causes else Outcome.BUSY
     if direction is not Direction.IN and causes and None not in causes and not causes & NOBODY:
         return Outcome.FAILED
     return Outcome.MISSED
-
-
-def _own_cause(entries: Sequence[Entry], leg: Leg) -> int:
-    """Why this leg itself hung up; 0 when it was hung up by another.
-
-    A caller who gives up hands the cause of a busy phone on to the phone that still rang (Asterisk 22).
-    """
-    own = next((e for e in entries if e.kind == "HANGUP" and e.uniqueid == leg.uniqueid), None)
-    return leg.hangup_cause or 0 if own and own.said("hangupsource") == own.channel else 0
