@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from appliance.box.notify import Notify
-from appliance.config import Box
 from appliance.calls import follow
+from appliance.config import Box
 from appliance.store import db as store
 
 log = logging.getLogger("clock")
