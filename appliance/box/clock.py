@@ -17,6 +17,7 @@ from appliance.store import db as store
 log = logging.getLogger("clock")
 
 SESSION_KEPT = timedelta(days=30)      # idle ones are refused much sooner; this only tidies
+EVENT_KEPT = timedelta(days=7)         # a browser that slept longer is shown how things stand
 FEED_S = 5.0
 STUCK_S = 600.0          # no task here may take longer; then the watchdog restarts us
 
@@ -51,7 +52,8 @@ class Clock:
 
     def hourly(self) -> None:
         """Lets go of what nobody needs: sessions that ended, ledger rows of calls long over."""
-        tasks: tuple[Callable[[sqlite3.Connection, datetime], int], ...] = (follow.prune, forget_sessions)
+        tasks: tuple[Callable[[sqlite3.Connection, datetime], int], ...] = (
+            follow.prune, forget_sessions, forget_events)
         self._since = datetime.now(UTC)
         try:
             db = store.connect(self._box.store)
@@ -69,3 +71,9 @@ def forget_sessions(db: sqlite3.Connection, now: datetime) -> int:
     """How many sessions that nobody used for 30 days were removed."""
     with store.write(db):
         return db.execute("DELETE FROM session WHERE seen_at < ?", (store.iso(now - SESSION_KEPT),)).rowcount
+
+
+def forget_events(db: sqlite3.Connection, now: datetime) -> int:
+    """How many events that every desk has long seen were removed; their ids are never used again."""
+    with store.write(db):
+        return db.execute("DELETE FROM event WHERE at < ?", (store.iso(now - EVENT_KEPT),)).rowcount

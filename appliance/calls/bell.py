@@ -51,7 +51,7 @@ class Bell:
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
 
     def ringing(self, agi: Agi) -> None:
-        """/ringing: gives the caller's name, RECORD=yes|no and RING_S, lets the phones ring, then commits."""
+        """/ringing: gives the name, RECORD=yes|no, RING_S and BLOCKED, lets the phones ring, then commits."""
         began = time.monotonic()
         ring = ring_from(agi, self._box.country)
         with self._connection() as db:
@@ -61,6 +61,9 @@ class Bell:
                 agi.set_variable("CALLERID(name)", contact["name"])
             agi.set_variable("RECORD", "yes" if now.record_calls else "no")
             agi.set_variable("RING_S", str(now.ring_s))
+            if contact and contact["is_blocked"]:
+                agi.set_variable("BLOCKED", "yes")
+                return             # nothing rings: the ledger keeps the call
             agi.close()
             if time.monotonic() - began < PATIENCE_S:
                 write_ring(db, self._box, ring, contact["id"] if contact else None, datetime.now(UTC))

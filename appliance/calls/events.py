@@ -14,5 +14,7 @@ def announce(db: sqlite3.Connection, kind: str, call_id: int, now: datetime) -> 
     """
     db.execute("""
         INSERT INTO event (at, kind, call_id)
-        SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM event WHERE call_id = ?3 AND kind = ?2)""",
+        SELECT ?1, ?2, ?3 WHERE NOT EXISTS (
+          SELECT 1 FROM event WHERE call_id = ?3 AND kind = ?2
+          AND kind IN ('ringing', 'answered', 'ended', 'recording'))   -- names the index event_once""",
         (store.iso(now), kind, call_id))

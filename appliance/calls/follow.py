@@ -87,18 +87,18 @@ def apply(db: sqlite3.Connection, box: Box, spool_id: str, entries: Iterable[Ent
             VALUES ({', '.join('?' * (1 + len(fields(Entry))))})""",
             [(spool_id, *astuple(entry)) for entry in entries])
         touched = dict.fromkeys((entry.boot, entry.linkedid) for entry in entries)
-        ended = [call_id for boot, linkedid in touched if (call_id := _recompute(db, box, boot, linkedid, now))]
+        ended = [call_id for boot, linkedid in touched if (call_id := _isolated(db, box, boot, linkedid, now))]
         db.execute("INSERT INTO ledger_cursor (spool, position) VALUES (?, ?) "
                    "ON CONFLICT (spool) DO UPDATE SET position = excluded.position", (spool_id, position))
     return ended
 
 
-def finish_cut_calls(db: sqlite3.Connection, box: Box, live: Collection[str], now: datetime) -> list[int]:
-    """Ids of the calls ended as interrupted: open with us, unknown to Asterisk (live: its linkedids)."""
+def finish_cut_calls(db: sqlite3.Connection, box: Box, cut: Collection[str], now: datetime) -> list[int]:
+    """Ids of the open calls with these linkedids, ended now as interrupted: Asterisk no longer has them."""
     with store.write(db):
-        cut = [row for row in db.execute("SELECT boot, linkedid FROM call WHERE ended_at IS NULL AND box = ?",
-                                         (box.name,)) if row["linkedid"] not in live]
-        return [call_id for row in cut
+        rows = [row for row in db.execute("SELECT boot, linkedid FROM call WHERE ended_at IS NULL AND box = ?",
+                                          (box.name,)) if row["linkedid"] in cut]
+        return [call_id for row in rows
                 if (call_id := _recompute(db, box, row["boot"], row["linkedid"], now, is_cut=True))]
 
 
@@ -118,6 +118,22 @@ def prune(db: sqlite3.Connection, now: datetime) -> int:
               AND call.linkedid = ledger_event.linkedid AND call.ended_at IS NULL)""", (before,)).rowcount
 
 
+def _isolated(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: datetime) -> int | None:
+    """_recompute for one call, so that one that cannot be worked out never holds up the others."""
+    db.execute("SAVEPOINT one_call")
+    try:
+        return _recompute(db, box, boot, linkedid, now)
+    except sqlite3.Error:
+        raise                      # the store itself fails: nothing may be taken for done
+    except Exception:
+        log.exception("Call %s-%s could not be worked out; its rows are kept and the others go on.", boot, linkedid)
+        db.execute("ROLLBACK TO one_call")
+        return None
+    finally:
+        if db.in_transaction:
+            db.execute("RELEASE one_call")
+
+
 def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: datetime,
                is_cut: bool = False) -> int | None:
     """The call's id if it has ended just now."""
@@ -134,7 +150,8 @@ def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: 
                         (box.name, boot, linkedid)).fetchone()
     call_id = _keep(db, box, call, before["id"] if before else None, now)
     _keep_legs(db, call_id, call)
-    _announce(db, call, call_id, now)
+    for kind in _news(call, any(row["kind"] == "APP_START" for row in rows), now):
+        announce(db, kind, call_id, now)
     if call.ended_at is None or before and before["ended_at"]:
         return None
     outbox.after_call(db, box, call_id, settings.read(db), now)
@@ -174,17 +191,14 @@ def _keep_legs(db: sqlite3.Connection, call_id: int, call: Call) -> None:
           _iso(leg.answered_at), _iso(leg.ended_at), leg.hangup_cause) for leg in call.legs])
 
 
-def _announce(db: sqlite3.Connection, call: Call, call_id: int, now: datetime) -> None:
-    """Tells the desks what they were not told yet; a ring that is over or old makes no pop."""
-    kinds = []
-    if call.direction is Direction.IN and not call.ended_at and now - call.started_at < FRESH:
-        kinds.append("ringing")
-    if call.answered_at and not call.ended_at:
-        kinds.append("answered")
+def _news(call: Call, is_dialled: bool, now: datetime) -> list[str]:
+    """What the desks should hear of a call; a ring that is over or old makes no pop."""
     if call.ended_at:
-        kinds.append("ended")
-    for kind in kinds:
-        announce(db, kind, call_id, now)
+        return ["ended"]
+    if call.answered_at:
+        return ["answered"]
+    is_ringing = is_dialled and call.direction is Direction.IN and now - call.started_at < FRESH
+    return ["ringing"] if is_ringing else []
 
 
 def _end_without_rows(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: datetime) -> int | None:

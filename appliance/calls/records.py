@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -85,6 +86,9 @@ WITHHELD_WORDS = {"anonymous", "private", "restricted", "withheld", "blocked", "
 UNAVAILABLE_WORDS = {"", "unavailable", "unknown", "outofarea", "o", "s", "asterisk", "<unknown>"}
 
 
+QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+
+
 def presentation(caller_id: str, asterisk_word: str = "") -> Presentation:
     """What the line said of the number: Asterisk's CALLERID(num-pres) where there is one, else its words.
 
@@ -101,9 +105,11 @@ def presentation(caller_id: str, asterisk_word: str = "") -> Presentation:
 def caller_name(given: str, caller_id: str) -> str | None:
     """The name the line gave, fit to show: one line of at most 80 characters, None if it says nothing.
 
-    Asterisk 22 puts U+FFFD for bytes that are not UTF-8; a name that lost letters that way is none.
+    Asterisk 22 leaves the quoted pairs of SIP in it (RFC 3261 §25.1) and puts U+FFFD for bytes that are not
+    UTF-8; a name that lost letters that way is none.
     """
-    name = " ".join("".join(c if c.isprintable() else " " for c in given).split())[:80]
+    plain = QUOTED_PAIR.sub(r"\1", given)
+    name = " ".join("".join(c if c.isprintable() else " " for c in plain).split())[:80]
     if "\ufffd" in name or name == caller_id or name.lower() in WITHHELD_WORDS | UNAVAILABLE_WORDS:
         return None
     return name or None
