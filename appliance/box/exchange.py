@@ -111,6 +111,8 @@ def make_sounds() -> None:
     _tone(folder / "1000.wav", STAFF_HZ)
     _sox(folder / "ask.wav", folder / "440.wav", folder / "thanks.wav", folder / "caller.wav")
     _sox(folder / "answer.wav", folder / "1000.wav", folder / "staff.wav")
+    for file in folder.iterdir():
+        file.chmod(0o644)
 
 
 def _say(file: Path, voice: str, text: str, silence_s: float, length_s: float) -> None:

@@ -60,6 +60,16 @@ class Supervisor:
                     raise PartFailed(f"{part.name} was not ready within {part.limit_s:.0f} s.{self._last_words(part)}")
                 time.sleep(POLL_S)
 
+    def wait(self, until: Callable[[], bool], limit_s: float, what: str) -> None:
+        """Returns once `until` is true. Raises PartFailed when a part dies before, or it takes too long."""
+        end = time.monotonic() + limit_s
+        while not until():
+            if sentence := self.dead():
+                raise PartFailed(sentence)
+            if time.monotonic() > end:
+                raise PartFailed(f"Not within {limit_s:.0f} s: {what}.")
+            time.sleep(POLL_S)
+
     def dead(self) -> str | None:
         """A sentence about a part that has ended by itself, or None while all run."""
         for part, process in self._running:
