@@ -1,0 +1,144 @@
+"""The pages: a Bottle application whose every request passes one gate."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import bottle
+from bottle import HTTPError, HTTPResponse, request, response
+
+from appliance.calls import history
+from appliance.people import users
+from web import auth, calls, demo, login, recordings
+from web.events import HEAD, Desk
+from web.language import N_
+from web.office import Office, go
+
+log = logging.getLogger("web")
+
+SAFE = {"GET", "HEAD"}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+                               "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+YEAR_S = 365 * 24 * 3600
+SENTENCES = {
+    400: (N_("That did not arrive whole"), N_("Nothing was changed. Go back and try once more.")),
+    401: (N_("You are logged out"), N_("Calls still ring and are still written down. Log in to see them.")),
+    403: (N_("This form is no longer good"), N_("Nothing was changed. Go back, load the page again and try once more.")),
+    404: (N_("There is no such page"), N_("The address may be mistyped, or the call was deleted. All calls are in the history.")),
+    405: (N_("That cannot be done here"), N_("Nothing was changed. All calls are in the history.")),
+    413: (N_("That is too much at once"), N_("Nothing was changed. Send less.")),
+    421: (N_("This box does not know that name"),
+          N_("Open it by its address, or add the name to hosts under [web] in box.toml.")),
+    429: (N_("Too many tries"), N_("Calls still ring. Wait a little and try again.")),
+    500: (N_("Something broke here"), N_("Calls still ring and are still written down. Load the page again; "
+                                       "if it stays, run “deskbell check” on the box.")),
+    503: (N_("The box is too busy for this page"), N_("Calls still ring. Try again in a minute.")),
+}
+
+
+def create(office: Office) -> Callable[..., Iterable[bytes]]:
+    """The WSGI application of this office."""
+    app = bottle.Bottle()
+    app.add_hook("before_request", lambda: _gate(office))
+    app.default_error_handler = lambda error: _error(office, error)
+    app.get("/static/<name>", callback=lambda name: _static(office, name))
+    app.get("/events", callback=lambda: _events(office))
+    app.get("/session", callback=lambda: HTTPResponse(status=204))
+    app.get("/ping", callback=lambda: _ping(office))
+    app.post("/language", callback=lambda: _language(office))
+    for part in (login, calls, recordings, demo):
+        part.routes(app, office)
+    return _with_headers(app)
+
+
+def _gate(office: Office) -> None:
+    """The one gate: what comes back from here may go on to its page."""
+    web, path = office.box.web, request.environ["PATH_INFO"]
+    if not auth.is_our_host(request.get_header("Host", ""), web):
+        raise HTTPError(421)
+    session = auth.session(office.db, request.get_cookie(auth.COOKIE), office.clock())
+    request.environ["deskbell.session"] = session
+    request.environ["deskbell.event"] = history.last_event_id(office.db) if session else 0
+    if request.method not in SAFE:
+        own = auth.is_own_page(request.environ["wsgi.url_scheme"], request.get_header("Host", ""),
+                               request.get_header("Origin"), request.get_header("Sec-Fetch-Site"))
+        wanted = session.csrf if session else request.get_cookie(auth.FORM_COOKIE)
+        given = request.get_header("X-Deskbell-Token") or request.forms.get("token")
+        if not own or not auth.same(given, wanted):
+            raise HTTPError(403)
+    if session or auth.is_public(path):
+        return
+    if request.method not in SAFE or "text/html" not in request.get_header("Accept", ""):
+        raise HTTPError(401)
+    raise HTTPResponse(status=303, headers={"Location": "/setup" if users.is_first_run(office.db) else "/login"})
+
+
+def _with_headers(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            given = {name.lower() for name, _ in headers}
+            headers = headers + [pair for pair in HEADERS.items() if pair[0].lower() not in given]
+            return start_response(status, headers, exc_info)
+        return app(environ, start)
+    return wrapped
+
+
+def _error(office: Office, error: HTTPError) -> str:
+    if error.exception is not None:
+        log.error("%s %s broke", request.method, request.path, exc_info=error.exception)
+    title, sentence = SENTENCES.get(error.status_code, SENTENCES[500 if error.status_code >= 500 else 400])
+    if error.body and error.status_code == 429:
+        sentence = error.body
+    if "text/html" not in request.get_header("Accept", ""):
+        response.content_type = "text/plain; charset=utf-8"
+        return f"{office.words(title)}. {office.words(sentence)}\n"
+    return office.render("error.html", title=office.words(title), sentence=office.words(sentence))
+
+
+def _static(office: Office, name: str) -> HTTPResponse:
+    file = office.static.get(name)
+    if file is None:
+        raise HTTPError(404)
+    kept = f"max-age={YEAR_S}, immutable" if request.query.get("v") == file.version else "no-cache"
+    headers = {"Cache-Control": kept, "ETag": f'"{file.version}"', "Content-Type": file.type}
+    if request.get_header("If-None-Match") == headers["ETag"]:
+        return HTTPResponse(status=304, headers=headers)
+    return HTTPResponse(file.content, headers=headers)
+
+
+def _events(office: Office) -> str:
+    """Hands the socket of this request to the hub; the server keeps its hands off it from here on."""
+    if request.method != "GET":
+        raise HTTPError(405)
+    asked = request.environ["deskbell.request"]
+    connection = asked.conn
+    after = request.get_header("Last-Event-ID") or request.query.get("after", "")
+    asked.sent_headers = asked.close_connection = connection.linger = True
+    connection.socket.sendall(HEAD)
+    connection.wfile.close()          # only the file: the hub must be the last to hold the socket
+    assert office.session is not None
+    office.hub.adopt(Desk(connection.socket, connection, office.session.key,
+                          int(after) if after.isdecimal() and len(after) < 19 else None))
+    return ""
+
+
+def _ping(office: Office) -> str:
+    office.db.execute("SELECT 1 FROM setting LIMIT 1").fetchone()
+    response.content_type = "text/plain; charset=utf-8"
+    return "ok\n"
+
+
+def _language(office: Office) -> HTTPResponse:
+    wanted = request.forms.get("language", "")
+    if wanted in office.languages.all:
+        office.set_cookie("language", wanted, max_age=YEAR_S)
+    return go("/")

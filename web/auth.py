@@ -1,0 +1,171 @@
+"""Who is at the other end: the gate that every request passes, sessions, log-in with lockout, form tokens."""
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import sqlite3
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from appliance.config import Web
+from appliance.store import db as store
+
+COOKIE = "deskbell"              # the session
+FORM_COOKIE = "deskbell_form"    # the token of a form that is shown before anyone has logged in
+SESSION_IDLE = timedelta(hours=12)      # a desk that slept over lunch must still see who rings
+SESSION_LIFE = timedelta(days=30)
+SEEN_EVERY = timedelta(minutes=5)
+
+# Whoever has no session may ask for these and nothing else.
+PUBLIC = frozenset({"/login", "/setup", "/ping"})
+PUBLIC_FOLDER = "/static/"
+
+FREE_TRIES = 5                   # of one name from one address, then it waits
+FREE_TRIES_ADDRESS = 20          # of all names from one address
+FIRST_WAIT_S = 30
+LONGEST_WAIT_S = 15 * 60
+FORGET_S = 60 * 60
+MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class Session:
+    """Somebody who is logged in; `csrf` is the token that every form of this session carries."""
+    key: str               # SHA-256 of the cookie, as the store has it
+    user_id: int
+    user: str
+    csrf: str
+
+
+def is_public(path: str) -> bool:
+    return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
+
+
+def is_our_host(host: str, web: Web) -> bool:
+    """Whether a Host header names this box: an address, localhost or one of its names.
+
+    A page elsewhere can point its own name at this box (DNS rebinding), but never an address.
+    """
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    name = name.strip("[]").lower()
+    if name in {"localhost", *(known.lower() for known in web.hosts)}:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_own_page(scheme: str, host: str, origin: str | None, fetch_site: str | None) -> bool:
+    """Whether the browser says that a page of this box sent the request; silence is a no."""
+    if origin is not None:
+        return origin == f"{scheme}://{host}" and fetch_site in (None, "same-origin")
+    return fetch_site == "same-origin"
+
+
+def same(given: str | None, wanted: str | None) -> bool:
+    """Equal and not empty, in constant time."""
+    return bool(given) and bool(wanted) and hmac.compare_digest(str(given).encode(), str(wanted).encode())
+
+
+def key_of(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()
+
+
+def log_in(db: sqlite3.Connection, user_id: int, now: datetime) -> str:
+    """The cookie of a new session; the store keeps only its hash. Sessions that are over are swept out."""
+    cookie = secrets.token_urlsafe(32)
+    with store.write(db):
+        db.execute("DELETE FROM session WHERE seen_at < ? OR created_at < ?",
+                   (store.iso(now - SESSION_IDLE), store.iso(now - SESSION_LIFE)))
+        db.execute("INSERT INTO session (token_hash, user_id, csrf, created_at, seen_at) VALUES (?, ?, ?, ?, ?)",
+                   (key_of(cookie), user_id, secrets.token_urlsafe(32), store.iso(now), store.iso(now)))
+    return cookie
+
+
+def session(db: sqlite3.Connection, cookie: str | None, now: datetime) -> Session | None:
+    """The session of this cookie if it still lives; marks it as seen every few minutes."""
+    if not cookie:
+        return None
+    row = db.execute("""
+        SELECT token_hash, user_id, user.name AS user, csrf, seen_at
+        FROM session JOIN user ON user.id = session.user_id
+        WHERE token_hash = ? AND seen_at > ? AND session.created_at > ?""",
+                     (key_of(cookie), store.iso(now - SESSION_IDLE), store.iso(now - SESSION_LIFE))).fetchone()
+    if row is None:
+        return None
+    if row["seen_at"] < store.iso(now - SEEN_EVERY):
+        mark_seen(db, {row["token_hash"]}, now)
+    return Session(row["token_hash"], row["user_id"], row["user"], row["csrf"])
+
+
+def mark_seen(db: sqlite3.Connection, keys: set[str], now: datetime) -> None:
+    """Keeps these sessions from going idle: somebody's page is open."""
+    with store.write(db):
+        db.executemany("UPDATE session SET seen_at = ? WHERE token_hash = ?", [(store.iso(now), key) for key in keys])
+
+
+def unseen(db: sqlite3.Connection, keys: set[str], now: datetime) -> set[str]:
+    """Those of the sessions that are due to be marked as seen."""
+    return {key for key in keys if db.execute(
+        "SELECT 1 FROM session WHERE token_hash = ? AND seen_at < ?", (key, store.iso(now - SEEN_EVERY))).fetchone()}
+
+
+def living(db: sqlite3.Connection, keys: set[str], now: datetime) -> set[str]:
+    """Those of the sessions that have not been logged out or grown too old."""
+    return {key for key in keys if db.execute(
+        "SELECT 1 FROM session WHERE token_hash = ? AND created_at > ?",
+        (key, store.iso(now - SESSION_LIFE))).fetchone()}
+
+
+def log_out(db: sqlite3.Connection, key: str) -> None:
+    with store.write(db):
+        db.execute("DELETE FROM session WHERE token_hash = ?", (key,))
+
+
+@dataclass
+class _Tries:
+    wrong: int = 0
+    last_s: float = 0.0
+
+
+class Lockout:
+    """Counts wrong passwords and says how long to wait; kept in memory, since a restart takes longer than a wait."""
+
+    def __init__(self) -> None:
+        self._tries: dict[tuple[str, str], _Tries] = {}
+        self._lock = threading.Lock()
+
+    def wait_s(self, name: str, address: str, now_s: float) -> int:
+        """Whole seconds until this name may be tried again from this address; 0 means now."""
+        with self._lock:
+            left = [self._left(key, free, now_s) for key, free in self._keys(name, address)]
+        return int(max(left)) + 1 if max(left) > 0 else 0
+
+    def wrong(self, name: str, address: str, now_s: float) -> None:
+        with self._lock:
+            for key, _ in self._keys(name, address):
+                tries = self._tries.setdefault(key, _Tries())
+                if now_s - tries.last_s > FORGET_S:
+                    tries.wrong = 0
+                tries.wrong, tries.last_s = tries.wrong + 1, now_s
+            while len(self._tries) > MOST_REMEMBERED:
+                del self._tries[next(iter(self._tries))]
+
+    def right(self, name: str, address: str) -> None:
+        with self._lock:
+            self._tries.pop((name, address), None)
+
+    def _keys(self, name: str, address: str) -> list[tuple[tuple[str, str], int]]:
+        return [((name[:60], address), FREE_TRIES), (("", address), FREE_TRIES_ADDRESS)]
+
+    def _left(self, key: tuple[str, str], free: int, now_s: float) -> float:
+        tries = self._tries.get(key)
+        if tries is None or tries.wrong < free or now_s - tries.last_s > FORGET_S:
+            return 0.0
+        doublings = min(tries.wrong - free, 10)
+        return tries.last_s + min(FIRST_WAIT_S * 2.0 ** doublings, LONGEST_WAIT_S) - now_s

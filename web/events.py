@@ -1,0 +1,253 @@
+"""The stream of a desk: server-sent events (WHATWG HTML, 9.2) from one epoll thread to every open page.
+
+A worker of the pages lets the browser in, writes the head and hands the socket over. From then on the
+hub owns it: it never blocks on a desk, drops one that does not read, and looks for new events itself.
+"""
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from appliance.calls import history
+from appliance.config import Box
+from appliance.store import db as store
+from web import auth
+from web.pop import Teller
+
+log = logging.getLogger("web.events")
+
+POLL_S = 0.004              # a desk hears of a commit this much later at most
+IDLE_POLL_S = 0.25          # with no desk there is nobody to hurry for
+HEARTBEAT_S = 15.0
+MOST_PENDING_BYTES = 256 * 1024
+SEND_BUFFER_BYTES = 64 * 1024
+SILENCE_MS = 30_000         # a desk whose cable was pulled is given up after this
+MOST_DESKS = 250
+REPLAY_LIMIT = 500
+RETRY_MS = 500
+GONE = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
+HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
+        b"X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n" + f"retry: {RETRY_MS}\n\n".encode())
+
+
+@dataclass
+class Desk:
+    """One open stream; `connection` only keeps the server's objects from closing the socket."""
+    socket: socket.socket
+    connection: object
+    session: str
+    after: int | None                                # Last-Event-ID, None when the page is new
+    pending: bytearray = field(default_factory=bytearray)
+
+    def wants(self) -> int:
+        return select.EPOLLIN | select.EPOLLRDHUP | (select.EPOLLOUT if self.pending else 0)
+
+
+class Hub:
+    """Owns every stream. `adopt` and `revoke` may be called from any thread; all else happens in its own."""
+
+    def __init__(self, box: Box, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.box = box
+        self.beat_s = time.monotonic()               # when the loop last came round
+        self.desks = 0
+        self._clock = clock
+        self._inbox: queue.SimpleQueue[Desk | str] = queue.SimpleQueue()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        os.eventfd_write(self._wake, 1)
+        self._thread.join(5)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive() and time.monotonic() - self.beat_s < 5
+
+    def adopt(self, desk: Desk) -> None:
+        """Takes over a socket whose head has been written."""
+        self._inbox.put(desk)
+        os.eventfd_write(self._wake, 1)
+
+    def revoke(self, session: str) -> None:
+        """Ends every stream of a session that was logged out."""
+        self._inbox.put(session)
+        os.eventfd_write(self._wake, 1)
+
+    def _run(self) -> None:
+        db = store.connect(self.box.store)
+        try:
+            _Loop(self, db, self._inbox, self._wake, self._clock).run(self._stop)
+        finally:
+            db.close()
+
+
+class _Loop:
+    """What the hub's thread does; nothing here is touched by another."""
+
+    def __init__(self, hub: Hub, db: Any, inbox: queue.SimpleQueue[Desk | str], wake: int,
+                 clock: Callable[[], datetime]) -> None:
+        self.hub, self.db, self.inbox, self.wake, self.clock = hub, db, inbox, wake, clock
+        self.teller = Teller(hub.box, db)
+        self.epoll = select.epoll()
+        self.epoll.register(wake, select.EPOLLIN)
+        self.desks: dict[int, Desk] = {}
+        self.seen = store.data_version(db)
+        self.last = history.last_event_id(db)
+        self.next_beat_s = time.monotonic() + HEARTBEAT_S
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            for descriptor, what in self.epoll.poll(POLL_S if self.desks else IDLE_POLL_S):
+                if descriptor == self.wake:
+                    self._take_in()
+                elif descriptor in self.desks:
+                    self._serve(self.desks[descriptor], what)
+            self._tell_news()
+            now_s = time.monotonic()
+            if now_s >= self.next_beat_s:
+                self.next_beat_s = now_s + HEARTBEAT_S
+                self._heartbeat()
+            self.hub.beat_s = now_s
+            self.hub.desks = len(self.desks)
+        for desk in list(self.desks.values()):
+            self._drop(desk)
+        self.epoll.close()
+
+    def _take_in(self) -> None:
+        os.eventfd_read(self.wake)
+        while True:
+            try:
+                asked = self.inbox.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(asked, str):
+                for desk in [desk for desk in self.desks.values() if desk.session == asked]:
+                    self._drop(desk)
+            else:
+                self._welcome(asked)
+
+    def _welcome(self, desk: Desk) -> None:
+        """What the desk missed while it was away, then what rings and talks now."""
+        if len(self.desks) >= MOST_DESKS:
+            log.warning("%d desks listen already; one more was turned away", len(self.desks))
+            desk.socket.close()
+            return
+        self._tell_news()                            # the others first; then `last` is where this one joins
+        now = self.clock()
+        missed = history.events_after(self.db, desk.after, REPLAY_LIMIT + 1) if desk.after is not None else []
+        if len(missed) > REPLAY_LIMIT:
+            missed = []                              # away for too long: what rings now is all it needs
+        out = b"".join(self._message(event, now) for event in missed if event.id <= self.last)
+        out += _frame(self.last, self.teller.now(now))
+        _tune(desk.socket)
+        self.desks[desk.socket.fileno()] = desk
+        self.epoll.register(desk.socket.fileno(), desk.wants())
+        self._send(desk, out)
+
+    def _tell_news(self) -> None:
+        version = store.data_version(self.db)
+        if version == self.seen:
+            return
+        self.seen = version
+        while news := history.events_after(self.db, self.last):
+            for event in news:
+                self.last = event.id
+                if self.desks:
+                    message = self._message(event, self.clock())
+                    for desk in list(self.desks.values()):
+                        self._send(desk, message)
+
+    def _message(self, event: history.Event, now: datetime) -> bytes:
+        return _frame(event.id, self.teller.event(event, now))
+
+    def _heartbeat(self) -> None:
+        sessions = {desk.session for desk in self.desks.values()}
+        now = self.clock()
+        living = auth.living(self.db, sessions, now)
+        for desk in list(self.desks.values()):
+            if desk.session in living:
+                self._send(desk, b":\n\n")
+            else:
+                self._drop(desk)
+        # An open page keeps its session; the write is rare and small.
+        if stale := auth.unseen(self.db, living, now):
+            auth.mark_seen(self.db, stale, now)
+
+    def _serve(self, desk: Desk, what: int) -> None:
+        if what & GONE:
+            self._drop(desk)
+            return
+        if what & select.EPOLLIN and not self._is_there(desk):
+            return
+        if what & select.EPOLLOUT:
+            self._flush(desk)
+
+    def _is_there(self, desk: Desk) -> bool:
+        try:
+            said = desk.socket.recv(4096)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return True
+        except OSError:
+            said = b""
+        if not said:
+            self._drop(desk)
+        return bool(said)
+
+    def _send(self, desk: Desk, message: bytes) -> None:
+        if len(desk.pending) + len(message) > MOST_PENDING_BYTES:
+            log.warning("a desk did not read for long; its stream was ended, the page asks again by itself")
+            self._drop(desk)
+            return
+        waits = bool(desk.pending)
+        desk.pending += message
+        if not waits:
+            self._flush(desk)
+
+    def _flush(self, desk: Desk) -> None:
+        try:
+            while desk.pending:
+                sent = desk.socket.send(desk.pending)
+                del desk.pending[:sent]
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        except OSError:
+            self._drop(desk)
+            return
+        self.epoll.modify(desk.socket.fileno(), desk.wants())
+
+    def _drop(self, desk: Desk) -> None:
+        descriptor = desk.socket.fileno()
+        if self.desks.pop(descriptor, None) is None:
+            return
+        self.epoll.unregister(descriptor)
+        try:
+            desk.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass                                     # it was gone already
+        desk.socket.close()
+
+
+def _frame(event_id: int, body: dict[str, Any]) -> bytes:
+    return f"id: {event_id}\ndata: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
+
+
+def _tune(stream: socket.socket) -> None:
+    stream.setblocking(False)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_MS)
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -1,0 +1,121 @@
+"""What every page works with: the box, its store, the hub of the streams, the words, and who is asking."""
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bottle import HTTPResponse, request, response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from appliance import settings
+from appliance.config import Box
+from appliance.store import db as store
+from web import auth
+from web.events import Hub
+from web.language import NAMES, Languages, Words
+
+HERE = Path(__file__).parent
+THEMES = {"light", "dark"}
+
+
+@dataclass(frozen=True)
+class Static:
+    content: bytes
+    type: str
+    version: str
+
+
+class Office:
+    """What every page works with: the box, its store, the hub of the streams, and who is asking."""
+
+    def __init__(self, box: Box, hub: Hub, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.box = box
+        self.hub = hub
+        self.clock = clock
+        self.lockout = auth.Lockout()
+        self.languages = Languages(box.zone, box.language)
+        self.static = _load_static()
+        self._environments: dict[str, Environment] = {
+            language: self._environment(words) for language, words in self.languages.all.items()}
+        self._mine = threading.local()
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """This thread's connection to the store."""
+        if not hasattr(self._mine, "db"):
+            self._mine.db = store.connect(self.box.store)
+        return self._mine.db      # type: ignore[no-any-return]
+
+    @property
+    def session(self) -> auth.Session | None:
+        return request.environ.get("deskbell.session")
+
+    @property
+    def words(self) -> Words:
+        if "deskbell.words" not in request.environ:
+            request.environ["deskbell.words"] = self.languages.choose(
+                request.get_cookie("language"), request.get_header("Accept-Language", ""))
+        return request.environ["deskbell.words"]
+
+    @property
+    def is_tls(self) -> bool:
+        return request.environ["wsgi.url_scheme"] == "https"
+
+    def token(self) -> str:
+        """What the forms of this page carry; before log-in it is kept in a cookie of its own."""
+        if self.session:
+            return self.session.csrf
+        token = request.get_cookie(auth.FORM_COOKIE) or request.environ.get("deskbell.form")
+        if not token:
+            token = request.environ["deskbell.form"] = secrets.token_urlsafe(32)
+            self.set_cookie(auth.FORM_COOKIE, token)
+        return str(token)
+
+    def set_cookie(self, name: str, value: str, **more: Any) -> None:
+        response.set_cookie(name, value, path="/", httponly=True, samesite="strict", secure=self.is_tls, **more)
+
+    def render(self, template: str, **given: Any) -> str:
+        theme = request.get_cookie("theme")
+        return self._environments[self.words.language].get_template(template).render(
+            words=self.words, session=self.session, token=self.token(), now=self.clock(),
+            theme=theme if theme in THEMES else None, path=request.path, box=self.box,
+            shop=settings.read(self.db).shop_name, languages={key: NAMES.get(key, key) for key in self.languages.all},
+            event=request.environ.get("deskbell.event", 0), is_demo=self.box.demo is not None, **given)
+
+    def _environment(self, words: Words) -> Environment:
+        environment = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True,
+                                  lstrip_blocks=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
+        environment.install_gettext_translations(words.catalogue, newstyle=True)   # type: ignore[attr-defined]
+        environment.globals["static"] = self.static_url
+        return environment
+
+    def static_url(self, name: str) -> str:
+        """The address of a static file; it changes with the file, so that browsers may keep it."""
+        return f"/static/{name}?v={self.static[name].version}"
+
+
+def go(path: str) -> HTTPResponse:
+    """Sends the browser on to a page of ours, with the cookies set so far."""
+    answer = response.copy(cls=HTTPResponse)
+    answer.status = 303
+    answer.set_header("Location", path)
+    answer.body = ""
+    return answer
+
+
+def _load_static() -> dict[str, Static]:
+    found = {}
+    for file in sorted((HERE / "static").iterdir()):
+        content = file.read_bytes()
+        kind = {".js": "text/javascript"}.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "text/plain"
+        suffix = "; charset=utf-8" if kind.startswith("text/") else ""
+        found[file.name] = Static(content, kind + suffix, hashlib.sha256(content).hexdigest()[:12])
+    return found

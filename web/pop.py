@@ -1,0 +1,68 @@
+"""What a desk is told of a call: the body of an event, plain data that the page writes as text."""
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from appliance.calls import history
+from appliance.config import Box
+from appliance.people import numbers
+from appliance.store.db import iso
+
+
+class Teller:
+    """Builds the bodies from the rows as they are now."""
+
+    def __init__(self, box: Box, db: sqlite3.Connection) -> None:
+        self.box = box
+        self.db = db
+        self.trunks = {trunk.key: trunk.name for trunk in box.trunks}
+        self.extensions = {extension.number: extension.name for extension in box.extensions}
+        numbers.shown("+493012345678", box.country)      # the first look at a country's rules takes a while
+
+    def event(self, event: history.Event, now: datetime) -> dict[str, Any]:
+        """One event: its kind, when, and the call it is about."""
+        body: dict[str, Any] = {"kind": event.kind, "at": iso(event.at), "call_id": event.call_id}
+        call = history.one(self.db, event.call_id) if event.call_id is not None else None
+        return body | self.call(call, now) if call else body
+
+    def now(self, now: datetime) -> dict[str, Any]:
+        """What rings and talks at this moment: the truth for a page that has just come."""
+        return {"kind": "now", "at": iso(now), "calls": [self.call(call, now) for call in history.live(self.db)]}
+
+    def call(self, call: history.Call, now: datetime) -> dict[str, Any]:
+        """One call; `age_ms` since it began, so that a browser's wrong clock does no harm."""
+        return {
+            "call_id": call.id,
+            "state": "ringing" if call.is_ringing else "talking" if call.is_live else "ended",
+            "direction": call.direction,
+            "name": call.name,
+            "contact": call.contact,
+            "number": call.number,
+            "shown": self.shown(call),
+            "presentation": call.presentation,
+            "trunk": self.trunks.get(call.trunk or "", call.trunk),
+            "extension": self.extensions.get(call.extension or "", call.extension),
+            "outcome": call.outcome,
+            "text": call.text_state,
+            "refusal": call.refusal,
+            "is_recorded": call.recording_ms is not None,
+            "started_at": iso(call.started_at),
+            "answered_at": iso(call.answered_at) if call.answered_at else None,
+            "ended_at": iso(call.ended_at) if call.ended_at else None,
+            "ring_ms": call.ring_ms,
+            "talk_ms": call.talk_ms,
+            "age_ms": max(0, round((now - call.started_at).total_seconds() * 1000)),
+            "last": [self._past(past) for past in history.latest_of(self.db, call)] if call.is_live else [],
+        }
+
+    def shown(self, call: history.Call) -> str | None:
+        """The number as people write it here; None when the line gave none to show."""
+        if call.presentation != "allowed":
+            return None
+        return numbers.shown(call.number, self.box.country) if call.number else call.caller_id or None
+
+    def _past(self, call: history.Call) -> dict[str, Any]:
+        return {"call_id": call.id, "direction": call.direction, "outcome": call.outcome,
+                "started_at": iso(call.started_at), "ring_ms": call.ring_ms, "talk_ms": call.talk_ms}

@@ -1,0 +1,163 @@
+"""The daemon of the pages: cheroot's threads, the hub of the streams, and the word to systemd that both live."""
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import logging
+import ssl
+import sys
+import threading
+from typing import Any
+
+from cheroot import wsgi
+from cheroot.server import HTTPConnection
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+
+from appliance.box.notify import Notify
+from appliance.config import Box, ConfigError
+from appliance.people import users
+from appliance.store import db as store
+from web import app, certificate
+from web.events import Hub
+from web.office import Office
+
+log = logging.getLogger("web")
+
+THREADS = 6
+CHECK_EVERY_S = 3.0
+PING_TIMEOUT_S = 5.0
+IDLE_CONNECTION_S = 20
+MOST_BODY_BYTES = 256 * 1024
+MOST_HEADER_BYTES = 32 * 1024
+MOST_IDLE_CONNECTIONS = 300
+
+
+class _Gateway(wsgi.Gateway_10):
+    """Lets a page reach its connection, so that a stream can be handed over."""
+
+    def get_environ(self) -> dict[str, Any]:
+        return {**super().get_environ(), "deskbell.request": self.req}
+
+
+class _Tls(BuiltinSSLAdapter):
+    """Shakes hands in the worker that serves the connection: a silent client must not hold up the next."""
+
+    def wrap(self, sock: Any) -> tuple[ssl.SSLSocket, dict[str, str]]:
+        return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False), {
+            "wsgi.url_scheme": "https", "HTTPS": "on"}
+
+
+class _Server(wsgi.Server):
+    """Cheroot, but a connection costs no thread until it says something: browsers open some ahead."""
+
+    keep_alive_conn_limit = MOST_IDLE_CONNECTIONS
+    max_request_body_size = MOST_BODY_BYTES
+    max_request_header_size = MOST_HEADER_BYTES
+
+    def process_conn(self, conn: HTTPConnection) -> None:
+        if conn.last_used is None:
+            self.put_conn(conn)
+            return
+        super().process_conn(conn)
+
+    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+        log.log(min(level, logging.WARNING), "%s", msg, exc_info=traceback and level >= logging.ERROR)
+
+
+class Server:
+    """The pages of one box, serving between start() and stop()."""
+
+    def __init__(self, box: Box) -> None:
+        check(box)
+        self.box = box
+        self.hub = Hub(box)
+        self._server = _Server((box.web.listen, box.web.port), app.create(Office(box, self.hub)), numthreads=THREADS,
+                               server_name="Deskbell", request_queue_size=128, timeout=IDLE_CONNECTION_S)
+        self._server.gateway = _Gateway
+        self._own = certificate.own(box) if box.web.tls else None
+        if self._own:
+            self._server.ssl_adapter = _Tls(str(self._own), str(self._own))
+            self._server.ssl_adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._thread = threading.Thread(target=self._serve, name="pages", daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.bind_addr[1])
+
+    @property
+    def address(self) -> str:
+        host = self.box.web.listen
+        host = f"[{host}]" if ":" in host else host
+        return f"{'https' if self.box.web.tls else 'http'}://{host}:{self.port}/"
+
+    def start(self) -> None:
+        """Listens and serves. Raises ConfigError when the port is taken."""
+        try:
+            self._server.prepare()
+        except OSError as taken:
+            raise ConfigError(f"The pages cannot listen on {self.box.web.listen}:{self.box.web.port} ({taken}). "
+                              "Calls still ring. Stop what uses that port, or set another under [web] in box.toml.") from taken
+        self.hub.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+        self.hub.stop()
+
+    def can_work(self) -> bool:
+        """Whether a page was just served and the streams' thread comes round."""
+        return self._thread.is_alive() and self.hub.is_alive() and self._ping()
+
+    def _serve(self) -> None:
+        self._server.serve()
+
+    def _ping(self) -> bool:
+        host = "127.0.0.1" if self.box.web.listen == "0.0.0.0" else "::1" if self.box.web.listen == "::" \
+            else self.box.web.listen
+        if self._own:
+            context = ssl.create_default_context(cafile=str(self._own))
+            context.check_hostname = False
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, self.port, timeout=PING_TIMEOUT_S, context=context)
+        else:
+            connection = http.client.HTTPConnection(host, self.port, timeout=PING_TIMEOUT_S)
+        try:
+            connection.request("GET", "/ping", headers={"Host": "localhost", "Connection": "close"})
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException) as failed:
+            log.warning("the pages did not answer themselves: %s", failed)
+            return False
+        finally:
+            connection.close()
+
+
+def check(box: Box) -> None:
+    """Raises ConfigError for a place where the pages must not be served."""
+    listen = box.web.listen
+    try:
+        is_loopback = ipaddress.ip_address(listen).is_loopback
+    except ValueError:
+        is_loopback = listen == "localhost"
+    if not is_loopback and not box.web.tls:
+        raise ConfigError(f"The pages may leave this box only encrypted, and listen = \"{listen}\" under [web] in box.toml "
+                          "is not loopback. Add tls = true there, or listen on \"127.0.0.1\". Calls still ring.")
+
+
+def run(box: Box, stop: threading.Event, notify: Notify) -> None:
+    """Serves the pages until `stop`; on a first run the code is printed and put on the sticker."""
+    db = store.connect(box.store)
+    store.migrate(db)
+    if users.is_first_run(db):
+        print(f"First-run code of this box: {users.first_run_code(box)}", file=sys.stderr, flush=True)
+    db.close()
+    server = Server(box)
+    server.start()
+    log.info("the pages are at %s", server.address)
+    notify.ready()
+    try:
+        while not stop.wait(CHECK_EVERY_S):
+            if server.can_work():
+                notify.alive()
+                notify.status(f"{server.hub.desks} desks listen at {server.address}")
+    finally:
+        server.stop()
