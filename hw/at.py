@@ -72,10 +72,13 @@ class _Closed(Exception):
 
 
 class AtEngine:
-    """A modem's port from open() to close(). command() and submit() may be called from any thread; they take turns."""
+    """A modem's port from open() to close(). Its verbs may be called from any thread; they take turns.
 
-    def __init__(self, port: str) -> None:
-        self.port = port
+    While one waits it calls meanwhile() twice a second.
+    """
+
+    def __init__(self, port: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self.port, self._meanwhile = port, meanwhile
         self.unasked: queue.SimpleQueue[Unasked] = queue.SimpleQueue()
         self._jobs: queue.SimpleQueue[tuple[Callable[[], object], Future[object]] | None] = queue.SimpleQueue()
         self._serial: serial.Serial | None = None
@@ -120,18 +123,18 @@ class AtEngine:
 
     def command(self, text: str, timeout_s: float = COMMAND_TIMEOUT_S) -> list[str]:
         """The lines before OK. Raises GsmRejected for an error or no answer, GsmGone for a dead port."""
-        return self._wait(self._queue(lambda: self._command(text, timeout_s)), lambda: None)
+        return self._wait(self._queue(lambda: self._command(text, timeout_s)))
 
-    def submit(self, pdu: Pdu, timeout_s: float, meanwhile: Callable[[], None]) -> int:
-        """TP-MR of a segment the network took (3GPP TS 27.005 §4.3, +CMGS); calls meanwhile() twice a second.
+    def submit(self, pdu: Pdu, timeout_s: float) -> int:
+        """TP-MR of a segment the network took (3GPP TS 27.005 §4.3, +CMGS).
 
         Raises GsmRejected and GsmGone when the network has not got it, GsmUnknown when it may have.
         """
-        return self._wait(self._queue(lambda: self._submit(pdu, timeout_s)), meanwhile)
+        return self._wait(self._queue(lambda: self._submit(pdu, timeout_s)))
 
     def resync(self) -> None:
         """Frees a modem that waits for a text and drops what it was saying. Raises GsmGone when it stays mute."""
-        self._wait(self._queue(self._resync), lambda: None)
+        self._wait(self._queue(self._resync))
 
     def _queue[T](self, act: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
@@ -141,14 +144,14 @@ class AtEngine:
         self._wake()
         return future
 
-    def _wait[T](self, future: Future[T], meanwhile: Callable[[], None]) -> T:
+    def _wait[T](self, future: Future[T]) -> T:
         while True:
             try:
                 return future.result(0.5)
             except TimeoutError:
                 if self._gone is not None and not self._thread.is_alive() and not future.done():
                     raise GsmGone(self.port, self._gone) from None
-                meanwhile()
+                self._meanwhile()
 
     def _wake(self) -> None:
         os.write(self._wake_w, b"!")

@@ -73,6 +73,8 @@ CAUSES: dict[int, tuple[Outcome, str]] = {
     500: (_U, "the modem does not know why"),
 }
 
+NOT_READY = frozenset(range(310, 319)) | {331}  # no SIM, a PIN, no network: says nothing of the text itself
+
 
 def outcome(code: int) -> Outcome:
     """Whether the same text may go later. Unnamed network causes are permanent, unnamed modem ones unsure."""

@@ -69,31 +69,38 @@ class Gsm(Protocol):
     def status(self) -> Status:
         """How it stands now, asked of the modem; well under a second."""
 
-    def send(self, pdu: Pdu, meanwhile: Callable[[], None]) -> int:
+    def send(self, pdu: Pdu) -> int:
         """TP-MR (0..255) the network gave this segment.
 
-        Blocks until +CMGS, about 3-6 s, at most the send time-out (3GPP TS 27.005 §4.3); calls meanwhile() twice a
-        second. Raises GsmRejected for a definite no, GsmUnknown when the network may have taken it.
+        Blocks until +CMGS, about 3-6 s, at most the send time-out (3GPP TS 27.005 §4.3). Raises GsmRejected for a
+        definite no, GsmUnknown when the network may have taken it.
         """
 
     def events(self) -> list[Event]:
         """What came since the last call; does not wait."""
+
+    def stored(self) -> list[Incoming]:
+        """The texts that came while nobody listened and still lie in the SIM."""
 
     def forget(self, incoming: Incoming) -> None:
         """Frees its place in the SIM. Only after it is safe elsewhere."""
 
 
 class AtGsm:
-    """The driver for modems with an AT port: `port` is best a /dev/serial/by-id name."""
+    """The driver for modems with an AT port: `port` is best a /dev/serial/by-id name.
 
-    def __init__(self, port: str, send_timeout_s: float = SEND_TIMEOUT_S) -> None:
-        self.port, self.send_timeout_s = port, send_timeout_s
-        self._at = AtEngine(port)
+    While a verb waits for the modem it calls meanwhile() twice a second.
+    """
+
+    def __init__(self, port: str, send_timeout_s: float = SEND_TIMEOUT_S,
+                 meanwhile: Callable[[], None] = lambda: None) -> None:
+        self.port, self.send_timeout_s, self._meanwhile = port, send_timeout_s, meanwhile
+        self._at = AtEngine(port, meanwhile)
         self._is_prepared = False
 
     def open(self) -> None:
         """Takes the port. Raises GsmGone when it is missing, taken, or nothing behind it speaks AT."""
-        self._at = AtEngine(self.port)
+        self._at = AtEngine(self.port, self._meanwhile)
         self._is_prepared = False
         self._at.open()
         try:
@@ -118,11 +125,11 @@ class AtGsm:
             self._prepare()
         return Status(self._network(), self._operator(), self._signal())
 
-    def send(self, pdu: Pdu, meanwhile: Callable[[], None] = lambda: None) -> int:
+    def send(self, pdu: Pdu) -> int:
         """TP-MR (0..255) the network gave this segment; the errors as in Gsm.send."""
         if not self._is_prepared:
             self.status()
-        return self._at.submit(pdu, self.send_timeout_s, meanwhile)
+        return self._at.submit(pdu, self.send_timeout_s)
 
     def events(self) -> list[Event]:
         """What came since the last call. Raises GsmGone once the port vanished."""

@@ -21,10 +21,14 @@ class PduError(ValueError):
 
 @dataclass(frozen=True)
 class Pdu:
-    """One SMS-SUBMIT in hex, SMSC address first; `length` counts the octets after that address, as +CMGS wants."""
+    """One SMS-SUBMIT in hex, SMSC address first."""
 
     hex: str
-    length: int
+
+    @property
+    def length(self) -> int:
+        """The octets after the SMSC address, as +CMGS counts them."""
+        return len(self.hex) // 2 - 1 - int(self.hex[:2], 16)
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,7 @@ def _submit(part: dict[str, Any], number: str, reference: int, report: bool, val
         raw = gammu.EncodePDU(part)
     except gammu.GSMError as refused:
         raise PduError(f"The text cannot be encoded: {_words(refused)}") from refused
-    tpdu = raw[1 + raw[0]:]  # gammu writes an empty SMSC as 01 80; modems want 00
-    return Pdu(SMSC_OF_THE_SIM + tpdu.hex().upper(), len(tpdu))
+    return Pdu(SMSC_OF_THE_SIM + raw[1 + raw[0]:].hex().upper())  # gammu writes an empty SMSC as 01 80; modems want 00
 
 
 def _delivered(sms: dict[str, Any]) -> Delivered:

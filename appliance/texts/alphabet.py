@@ -1,0 +1,53 @@
+"""What a text costs before it is sent: its alphabet and how many segments the network will carry."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hw.pdu import sendable
+
+BASIC = frozenset(  # 3GPP TS 23.038 §6.2.1
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà")
+EXTENSION = frozenset("\f^{}\\[~]|€")  # two septets each: 3GPP TS 23.038 §6.2.1.1
+
+
+class Alphabet(StrEnum):
+    """GSM-7 counts septets, UCS-2 counts UTF-16 units."""
+
+    GSM7 = "GSM-7"
+    UCS2 = "UCS-2"
+
+
+ALONE = {Alphabet.GSM7: 160, Alphabet.UCS2: 70}
+JOINED = {Alphabet.GSM7: 153, Alphabet.UCS2: 67}
+
+
+@dataclass(frozen=True)
+class Size:
+    """units: septets or UTF-16 units in all; an empty text has 0 segments."""
+
+    alphabet: Alphabet
+    units: int
+    segments: int
+
+
+def size(text: str) -> Size:
+    """How the network will carry this text. No character is ever cut in two."""
+    text = sendable(text)
+    alphabet = Alphabet.GSM7 if all(letter in BASIC or letter in EXTENSION for letter in text) else Alphabet.UCS2
+    widths = [_width(letter, alphabet) for letter in text]
+    if sum(widths) <= ALONE[alphabet]:
+        return Size(alphabet, sum(widths), 1 if widths else 0)
+    segments, room = 1, JOINED[alphabet]
+    for width in widths:
+        if width > room:
+            segments, room = segments + 1, JOINED[alphabet]
+        room -= width
+    return Size(alphabet, sum(widths), segments)
+
+
+def _width(letter: str, alphabet: Alphabet) -> int:
+    if alphabet is Alphabet.GSM7:
+        return 2 if letter in EXTENSION else 1
+    return 2 if ord(letter) > 0xFFFF else 1
