@@ -58,6 +58,8 @@ def connect(path: Path | str) -> sqlite3.Connection:
         _refuse_newer(db, path)
     except sqlite3.DatabaseError as broken:
         db.close()
+        if broken.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreError(f"{path} is busy ({broken}). Nothing is lost; try again in a moment.") from broken
         raise StoreError(f"{path} is not a Deskbell store ({broken}). "
                          "Calls still ring. Restore the last good backup.") from broken
     except StoreError:
@@ -85,10 +87,10 @@ def write(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield db
-    except BaseException:
+        db.commit()
+    except BaseException:       # also of the commit itself: the disk may be full
         db.rollback()
         raise
-    db.commit()
 
 
 def data_version(db: sqlite3.Connection) -> int:
@@ -132,6 +134,8 @@ def _step(sql: str) -> Callable[[Database], None]:
             if sqlite3.complete_statement(statement):
                 house.execute(statement)
                 statement = ""
+        if statement.strip():
+            house.execute(statement)
     return run
 
 

@@ -1,0 +1,40 @@
+"""A box in a folder of its own, with a real store on a real file."""
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.config import Box, Extension, Trunk
+from appliance.store import db as store
+from tests.unit.spool import SpoolFile
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    """A box with one line and two telephones; its folders are there, its store is not."""
+    made = Box(state=tmp_path / "lib", spool=tmp_path / "spool", run=tmp_path / "run", secrets=tmp_path / "secret",
+               asterisk=tmp_path / "asterisk", trunks=(Trunk("line1", "Line 1", "127.0.0.1:5070"),),
+               extensions=(Extension("101", "Counter"), Extension("102", "Workshop")))
+    for folder in (made.recordings, made.raw_recordings, made.run, made.secrets, made.asterisk):
+        folder.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+def db(box: Box) -> Iterator[sqlite3.Connection]:
+    """The migrated store of that box."""
+    made = store.connect(box.store)
+    store.migrate(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def spool(box: Box) -> Iterator[SpoolFile]:
+    """Asterisk's ledger of that box, still empty."""
+    made = SpoolFile(box.ledger)
+    yield made
+    made.close()

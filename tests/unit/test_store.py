@@ -1,0 +1,271 @@
+"""The store keeps what it promised, whoever opens it and whatever happens to it."""
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from appliance.config import Box
+from appliance.store import db as store
+
+REPO = Path(__file__).resolve().parents[2]
+DUMP = REPO / "tests/data/0001_house.sql"
+NOW = datetime(2026, 11, 21, 20, 10, tzinfo=UTC)
+PROMISED = [   # HOUSE.md, promise 5; and the limits that keep it true
+    ("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000), ("mmap_size", 0),
+    ("trusted_schema", 0), ("cell_size_check", 1), ("journal_size_limit", 16777216), ("wal_autocheckpoint", 1000),
+]
+
+
+def schema_of(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    return [(row[0], row[1]) for row in db.execute(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY name")]
+
+
+def python(program: str, *arguments: object, house: Path = REPO) -> subprocess.Popen[str]:
+    """Another process that runs the code of a house (a copy may hold another version)."""
+    return subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], text=True, cwd="/",
+                            env={**os.environ, "PYTHONPATH": str(house)}, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def house_with(folder: Path, name: str, sql: str) -> Path:
+    """A copy of our code that has one schema file more."""
+    shutil.copytree(REPO / "appliance", folder / "house/appliance", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / f"house/appliance/store/schema/{name}.sql").write_text(sql)
+    return folder / "house"
+
+
+MIGRATE = "import sys; from appliance.store import db; print(db.migrate(db.connect(sys.argv[1])))"
+
+
+@pytest.mark.parametrize(("pragma", "promised"), PROMISED)
+def test_every_connection_keeps_the_promises(box: Box, db: sqlite3.Connection, pragma: str, promised: object) -> None:
+    later = store.connect(box.store)
+    for connection in (db, later):
+        found = connection.execute(f"PRAGMA {pragma}").fetchone()
+        assert found is None or found[0] == promised, "a build without mmap has no such row"
+    later.close()
+
+
+def test_sqlite_is_one_without_the_wal_reset_bug() -> None:
+    assert sqlite3.sqlite_version_info >= (3, 51, 3)
+
+
+def test_every_table_of_ours_is_strict(db: sqlite3.Connection) -> None:
+    tables = {row["name"]: row["strict"] for row in db.execute("PRAGMA table_list") if row["schema"] == "main"}
+    loose = {name for name, strict in tables.items() if not strict and not name.startswith(("sqlite_", "_sqlite_"))}
+    assert tables.keys() >= {"call", "leg", "event", "sms", "segment", "contact", "setting", "ledger_cursor"}
+    assert not loose
+
+
+def test_a_number_is_no_time(db: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError), store.write(db):
+        db.execute("INSERT INTO event (at, kind) VALUES (x'00', 'text')")
+
+
+def test_write_takes_the_lock_at_its_start(box: Box, db: sqlite3.Connection) -> None:
+    other = store.connect(box.store)
+    other.execute("PRAGMA busy_timeout = 0")
+    with store.write(db), pytest.raises(sqlite3.OperationalError, match="locked"), store.write(other):
+        pass
+    with store.write(other):
+        other.execute("INSERT INTO setting VALUES ('ring_s', '20')")
+    other.close()
+
+
+def test_an_exception_takes_back_the_whole_transaction(db: sqlite3.Connection) -> None:
+    with pytest.raises(ZeroDivisionError), store.write(db):
+        db.execute("INSERT INTO setting VALUES ('ring_s', '20')")
+        db.execute("INSERT INTO event (at, kind) VALUES ('2026-11-21T20:10:00.000Z', 'text')")
+        raise ZeroDivisionError
+    assert not db.execute("SELECT 1 FROM setting UNION ALL SELECT 1 FROM event").fetchall()
+    assert not db.in_transaction
+
+
+def test_a_commit_that_fails_leaves_the_connection_fit_for_the_next(db: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError), store.write(db):
+        db.execute("PRAGMA defer_foreign_keys = ON")
+        db.execute("INSERT INTO refusal VALUES (99, 'missed', 'off', 'Off.', '2026-11-21T20:10:00.000Z')")
+    with store.write(db):
+        db.execute("INSERT INTO setting VALUES ('ring_s', '20')")
+    assert [row["key"] for row in db.execute("SELECT key FROM setting")] == ["ring_s"]
+
+
+def test_a_commit_of_another_process_is_seen(box: Box, db: sqlite3.Connection) -> None:
+    seen = store.data_version(db)
+    writer = python("""if True:
+        import sys; from appliance.store import db
+        house = db.connect(sys.argv[1])
+        print("ready", flush=True); input()
+        with db.write(house):
+            house.execute("INSERT INTO setting VALUES ('ring_s', '20')")""", box.store)
+    assert writer.stdout and writer.stdout.readline() == "ready\n"
+    assert store.wait_for_change(db, seen, timeout_s=0) == seen
+    threading.Thread(target=writer.communicate, args=("\n",)).start()
+    assert store.wait_for_change(db, seen, timeout_s=10) != seen
+    assert db.execute("SELECT value FROM setting").fetchone()["value"] == "20"
+    assert writer.wait(10) == 0
+
+
+def test_nothing_changed_is_said_after_the_time_out(db: sqlite3.Connection) -> None:
+    seen = store.data_version(db)
+    assert store.wait_for_change(db, seen, timeout_s=0.02) == seen
+
+
+def test_an_empty_file_is_migrated_once(box: Box) -> None:
+    db = store.connect(box.store)
+    assert store.migrate(db) == ["0001_house"]
+    assert store.migrate(db) == []
+    db.close()
+
+
+def from_dump(path: Path) -> sqlite3.Connection:
+    raw = sqlite3.connect(path)
+    raw.executescript(DUMP.read_text())
+    raw.close()
+    return store.connect(path)
+
+
+def test_a_store_of_the_released_version_is_opened_twice_and_keeps_its_rows(box: Box) -> None:
+    for _ in (1, 2):
+        db = store.connect(box.store) if box.store.exists() else from_dump(box.store)
+        store.migrate(db)
+        call = db.execute("SELECT * FROM call WHERE id = 2").fetchone()
+        assert (call["number"], call["outcome"]) == ("+491701234567", "missed")
+        assert db.execute("SELECT count(*) FROM event").fetchone()[0] == 3
+        assert db.execute("SELECT state FROM sms").fetchone()[0] == "delivered"
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert not db.execute("PRAGMA foreign_key_check").fetchall()
+        db.close()
+
+
+def test_a_released_migration_is_frozen(box: Box, db: sqlite3.Connection, tmp_path: Path) -> None:
+    """Once a box may have it, 0001_house.sql is never edited: a change is a new file beside it."""
+    released = from_dump(tmp_path / "released.db")
+    assert schema_of(released) == schema_of(db)
+    released.close()
+
+
+def test_two_daemons_that_start_at_once_migrate_once(box: Box) -> None:
+    both = [python("import sys; from appliance.store import db; print('up', flush=True); input();"
+                   "print(db.migrate(db.connect(sys.argv[1])))", box.store) for _ in (1, 2)]
+    for daemon in both:
+        assert daemon.stdout and daemon.stdout.readline() == "up\n"
+    for daemon in both:
+        assert daemon.stdin
+        daemon.stdin.write("\n")
+        daemon.stdin.flush()
+    told = sorted(daemon.communicate(timeout=20) for daemon in both)
+    assert told == [("['0001_house']\n", ""), ("[]\n", "")]
+
+
+def test_many_threads_open_a_new_store_at_once(box: Box) -> None:
+    refused: list[Exception] = []
+    together = threading.Barrier(8)
+
+    def start() -> None:
+        together.wait(10)
+        try:
+            db = store.connect(box.store)
+            store.migrate(db)
+            db.close()
+        except Exception as wrong:
+            refused.append(wrong)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not refused
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing(box: Box, tmp_path: Path) -> None:
+    house = house_with(tmp_path, "0002_next", "CREATE TABLE half (id INTEGER) STRICT;\nCREATE TABEL wrong (id);\n")
+    _, told = python(MIGRATE, box.store, house=house).communicate(timeout=20)
+    assert "syntax error" in told
+    db = store.connect(box.store)
+    assert schema_of(db) == []
+    assert store.migrate(db) == ["0001_house"]
+    db.close()
+
+
+def test_the_last_statement_of_a_migration_counts_without_its_semicolon(box: Box, tmp_path: Path) -> None:
+    house = house_with(tmp_path, "0002_next", "CREATE TABLE a (id INTEGER) STRICT;\nCREATE TABLE b (id INTEGER) STRICT\n")
+    told, _ = python(MIGRATE, box.store, house=house).communicate(timeout=20)
+    assert told == "['0001_house', '0002_next']\n"
+    raw = sqlite3.connect(box.store)
+    assert {"a", "b"} <= {name for name, _ in schema_of(raw)}
+    raw.close()
+
+
+def test_a_store_of_a_newer_version_is_refused_in_words_and_unchanged(box: Box, tmp_path: Path) -> None:
+    house = house_with(tmp_path, "0002_next", "CREATE TABLE later (id INTEGER) STRICT;\n")
+    assert python(MIGRATE, box.store, house=house).communicate(timeout=20)[0]
+    before = hashlib.sha256(box.store.read_bytes()).digest()
+    with pytest.raises(store.StoreError, match="newer Deskbell.*0002_next.*Nothing was changed.*Install"):
+        store.connect(box.store)
+    assert hashlib.sha256(box.store.read_bytes()).digest() == before
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but longer than a header\n" * 9, os.urandom(5000)],
+                         ids=["text", "noise"])
+def test_a_file_that_is_no_database_is_refused_in_words_and_unchanged(box: Box, content: bytes) -> None:
+    box.store.write_bytes(content)
+    with pytest.raises(store.StoreError, match="is not a Deskbell store.*Calls still ring.*Restore"):
+        store.connect(box.store)
+    assert box.store.read_bytes() == content
+
+
+def test_a_store_in_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(store.StoreError, match="cannot be made"):
+        store.connect(tmp_path / "nowhere/office.db")
+
+
+def test_a_store_that_is_a_folder_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(store.StoreError, match="cannot be opened"):
+        store.connect(tmp_path)
+
+
+def test_the_group_may_write_the_store_and_nobody_else(box: Box) -> None:
+    before = os.umask(0o022)
+    try:
+        db = store.connect(box.store)
+        store.migrate(db)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in box.state.glob("office.db*")}
+        db.close()
+    finally:
+        os.umask(before)
+    assert modes == {"office.db": 0o660, "office.db-wal": 0o660, "office.db-shm": 0o660}
+
+
+def test_the_id_of_an_event_is_never_given_again(db: sqlite3.Connection) -> None:
+    def told() -> int:
+        with store.write(db):
+            return int(db.execute("INSERT INTO event (at, kind) VALUES (?, 'text') RETURNING id",
+                                  (store.iso(NOW),)).fetchone()["id"])
+    first = [told(), told()]
+    with store.write(db):
+        db.execute("DELETE FROM event")
+    assert told() > max(first)
+
+
+@pytest.mark.parametrize(("at", "written"), [
+    (NOW, "2026-11-21T20:10:00.000Z"),
+    (NOW + timedelta(microseconds=999_999), "2026-11-21T20:10:00.999Z"),
+    (NOW.astimezone(timezone(timedelta(hours=5, minutes=45))), "2026-11-21T20:10:00.000Z"),
+])
+def test_a_time_has_one_written_form(at: datetime, written: str) -> None:
+    assert store.iso(at) == written
+    assert store.iso(store.parse_time(written)) == written
+    assert store.parse_time(written).utcoffset() == timedelta(0)
