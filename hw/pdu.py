@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import gammu
 
+from hw import gsm7
+
 Validity = Literal["1H", "6H", "24H", "3D", "7D", "Max"]
 SMSC_OF_THE_SIM = "00"
 MAX_PARTS = 255
@@ -70,19 +72,27 @@ def encode(number: str, text: str, reference: int = 0, report: bool = True, vali
         raise PduError(f"A number of {len(number)} characters cannot be texted: 3 to 20 digits are needed.")
     if not (text := sendable(text)):
         raise PduError("There is nothing to send: the text is empty.")
+    is_ucs2 = not gsm7.fits(text)
+    plain = text.replace("~", "-") if is_ucs2 else text  # gammu 1.45 makes ~ Nokia's blinking code in UCS-2
     try:
-        parts = gammu.EncodeSMS({"Class": -1, "Entries": [{"ID": "ConcatenatedAutoTextLong", "Buffer": text}]})
+        parts = gammu.EncodeSMS({"Class": -1, "Unicode": is_ucs2,
+                                 "Entries": [{"ID": "ConcatenatedTextLong", "Buffer": plain}]})
     except gammu.GSMError as refused:
         raise PduError(f"The text cannot be split into segments: {_words(refused)}") from refused
-    if len(parts) > MAX_PARTS or "".join(part["Text"] for part in parts) != text:
+    if len(parts) > MAX_PARTS or "".join(part["Text"] for part in parts) != plain:
         raise PduError(f"The text is too long: {len(text)} characters.")
-    return [_submit(part, number, reference % 256, report, validity) for part in parts]
+    pdus, place = [], 0
+    for part in parts:
+        written = text[place:(place := place + len(part["Text"]))]
+        pdus.append(_submit(part, number, reference % 256, report, validity, written if is_ucs2 else None))
+    return pdus
 
 
 def decode(pdu: str) -> Delivered | DeliveryReport:
     """What a modem's +CMT, +CMGR or +CDS line holds. Raises PduError when it is neither a text nor a report."""
     try:
-        sms = gammu.DecodePDU(bytes.fromhex(pdu), True)
+        raw = bytes.fromhex(pdu)
+        sms = gammu.DecodePDU(raw, True)
     except (ValueError, gammu.GSMError) as broken:
         raise PduError(f"The modem gave a text that cannot be read ({len(pdu)} characters).") from broken
     if sms["Type"] == "Status_Report":
@@ -90,29 +100,35 @@ def decode(pdu: str) -> Delivered | DeliveryReport:
                               _aware(sms["DateTime"]), _aware(sms["SMSCDateTime"]))
     if sms["Type"] != "Deliver":
         raise PduError("The modem gave a text that we sent, not one that we got.")
-    return _delivered(sms)
+    return _delivered(sms, raw)
 
 
-def _submit(part: dict[str, Any], number: str, reference: int, report: bool, validity: Validity) -> Pdu:
+def _submit(part: dict[str, Any], number: str, reference: int, report: bool, validity: Validity,
+            ucs2: str | None) -> Pdu:
     part["Number"] = number
     part["SMSC"] = {"Number": "", "Validity": validity}
     part["Type"] = "Status_Report" if report else "Submit"
     if part["UDH"]["Type"] != "NoUDH":
-        place = part["UDH"]["PartNumber"], part["UDH"]["AllParts"]
+        place = part["UDH"]["AllParts"], part["UDH"]["PartNumber"]
         part["UDH"]["Text"] = bytes([5, 0, 3, reference, *place])  # 3GPP TS 23.040 §9.2.3.24.1
     try:
         raw = gammu.EncodePDU(part)
     except gammu.GSMError as refused:
         raise PduError(f"The text cannot be encoded: {_words(refused)}") from refused
+    if ucs2 is not None:
+        body = ucs2.encode("utf-16-be")
+        raw = raw[:-len(body)] + body
     return Pdu(SMSC_OF_THE_SIM + raw[1 + raw[0]:].hex().upper())  # gammu writes an empty SMSC as 01 80; modems want 00
 
 
-def _delivered(sms: dict[str, Any]) -> Delivered:
-    udh = sms["UDH"]
+def _delivered(sms: dict[str, Any], raw: bytes) -> Delivered:
+    udh, text = sms["UDH"], sms["Text"].split("\x00")[0]  # gammu 1.45 leaves NULs and rubbish after €
+    if sms["Coding"] == "Unicode_No_Compression" and "~" in text:  # gammu 1.45 doubles it and loses the end
+        text = raw[-2 * sms["Length"]:].decode("utf-16-be", "replace")
     if udh["PartNumber"] < 1 or udh["AllParts"] < 2:
-        return Delivered(sms["Number"], sms["Text"], _aware(sms["DateTime"]))
+        return Delivered(sms["Number"], text, _aware(sms["DateTime"]))
     joint = udh["ID16bit"] if udh["ID16bit"] >= 0 else udh["ID8bit"]
-    return Delivered(sms["Number"], sms["Text"], _aware(sms["DateTime"]), joint, udh["PartNumber"], udh["AllParts"])
+    return Delivered(sms["Number"], text, _aware(sms["DateTime"]), joint, udh["PartNumber"], udh["AllParts"])
 
 
 def _aware(at: datetime | None) -> datetime | None:

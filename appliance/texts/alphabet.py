@@ -4,12 +4,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hw import gsm7
 from hw.pdu import sendable
-
-BASIC = frozenset(  # 3GPP TS 23.038 §6.2.1
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà")
-EXTENSION = frozenset("\f^{}\\[~]|€")  # two septets each: 3GPP TS 23.038 §6.2.1.1
 
 
 class Alphabet(StrEnum):
@@ -35,7 +31,7 @@ class Size:
 def size(text: str) -> Size:
     """How the network will carry this text. No character is ever cut in two."""
     text = sendable(text)
-    alphabet = Alphabet.GSM7 if all(letter in BASIC or letter in EXTENSION for letter in text) else Alphabet.UCS2
+    alphabet = Alphabet.GSM7 if gsm7.fits(text) else Alphabet.UCS2
     widths = [_width(letter, alphabet) for letter in text]
     if sum(widths) <= ALONE[alphabet]:
         return Size(alphabet, sum(widths), 1 if widths else 0)
@@ -49,5 +45,5 @@ def size(text: str) -> Size:
 
 def _width(letter: str, alphabet: Alphabet) -> int:
     if alphabet is Alphabet.GSM7:
-        return 2 if letter in EXTENSION else 1
+        return 2 if letter in gsm7.EXTENSION else 1
     return 2 if ord(letter) > 0xFFFF else 1

@@ -1,0 +1,363 @@
+"""The states of a text, in a real store, without a modem."""
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from appliance.config import Box, Modem
+from appliance.settings import Settings
+from appliance.store import db as store
+from appliance.texts import outbox, reports
+from hw.pdu import Delivered, DeliveryReport
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+CALLER, OTHER = "+491701234567", "+491709999999"
+LONG = Settings(missed_text="Привет. " * 15)
+
+
+class Office:
+    """A store with calls in it, and the modem's part played by hand."""
+
+    def __init__(self, db: sqlite3.Connection, box: Box) -> None:
+        self.db, self.box, self.calls = db, box, 0
+
+    def call(self, number: str | None = CALLER, at: datetime = NOW, outcome: str = "missed", direction: str = "in",
+             presentation: str = "allowed", settings: Settings | None = None) -> int:
+        self.calls += 1
+        with store.write(self.db):
+            call_id = self.db.execute("""
+                INSERT INTO call (box, boot, linkedid, direction, caller_id, number, presentation, started_at, ended_at,
+                                  outcome, is_clock_set)
+                VALUES ('box1', 1, ?, ?, ?, ?, ?, ?, ?, ?, 1)""",
+                (str(self.calls), direction, number or "", number, presentation, store.iso(at), store.iso(at),
+                 outcome)).lastrowid
+            assert call_id is not None
+            outbox.after_call(self.db, self.box, call_id, settings or Settings(), at)
+        return call_id
+
+    def due(self, at: datetime = NOW) -> outbox.Due:
+        due = outbox.next_due(self.db, at)
+        assert due is not None, "nothing is due"
+        return due
+
+    def sending(self, at: datetime = NOW) -> outbox.Due:
+        due = self.due(at)
+        with store.write(self.db):
+            assert outbox.mark_sending(self.db, due, at)
+        return due
+
+    def sent(self, reference: int, at: datetime = NOW) -> outbox.Due:
+        due = self.sending(at)
+        with store.write(self.db):
+            outbox.accepted(self.db, due, reference, at)
+        return due
+
+    def refused(self, is_passing: bool, at: datetime = NOW) -> outbox.Due:
+        due = self.sending(at)
+        with store.write(self.db):
+            outbox.refused(self.db, due, "the network is busy (CMS 42).", 42, is_passing, at)
+        return due
+
+    def unknown(self, at: datetime = NOW) -> outbox.Due:
+        due = self.sending(at)
+        with store.write(self.db):
+            outbox.unknown(self.db, due, "the modem did not say.", None, at)
+        return due
+
+    def report(self, reference: int, status: int = 0, number: str = CALLER, at: datetime = NOW) -> int | None:
+        with store.write(self.db):
+            return reports.report(self.db, DeliveryReport(reference, number, status, at, at), at)
+
+    def states(self) -> list[str]:
+        return [row["state"] for row in self.db.execute("SELECT state FROM sms ORDER BY id")]
+
+    def segments(self) -> list[str]:
+        return [row["state"] for row in self.db.execute("SELECT state FROM segment ORDER BY id")]
+
+    def reason(self) -> str:
+        return str(self.db.execute("SELECT reason FROM sms ORDER BY id DESC").fetchone()["reason"])
+
+    def refusals(self) -> list[str]:
+        return [row["reason"] for row in self.db.execute("SELECT reason FROM refusal ORDER BY call_id")]
+
+    def told(self) -> int:
+        return int(self.db.execute("SELECT count(*) FROM event WHERE kind = 'text'").fetchone()[0])
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    db = store.connect(tmp_path / "office.db")
+    store.migrate(db)
+    yield Office(db, Box(own_numbers=("+498912345678",), modems=(Modem("SIM", "/dev/null", "+491510000001"),)))
+    db.close()
+
+
+def test_a_missed_mobile_is_queued_once_however_often_the_ledger_says_so(office: Office) -> None:
+    call_id = office.call()
+    with store.write(office.db):
+        outbox.after_call(office.db, office.box, call_id, Settings(), NOW)
+    assert office.states() == ["queued"]
+    assert office.refusals() == []
+
+
+def test_a_refusal_is_kept_once(office: Office) -> None:
+    call_id = office.call("+498912345679")
+    with store.write(office.db):
+        outbox.after_call(office.db, office.box, call_id, Settings(), NOW)
+    assert office.refusals() == ["Not texted: a landline cannot take texts."]
+    assert office.states() == []
+
+
+@pytest.mark.parametrize(("number", "presentation", "words"), [
+    (None, "withheld", "withheld"), (None, "unavailable", "no number"), (None, "allowed", "too short"),
+    ("+498912345678", "allowed", "our own"), ("+491510000001", "allowed", "our own"),
+])
+def test_who_cannot_or_must_not_be_texted_is_not(
+        office: Office, number: str | None, presentation: str, words: str) -> None:
+    office.call(number, presentation=presentation)
+    assert office.states() == []
+    assert words in office.refusals()[0]
+
+
+def test_second_missed_call_within_the_hour_is_not_texted_again(office: Office) -> None:
+    office.call(at=NOW)
+    office.call(at=NOW + timedelta(minutes=40))
+    assert office.states() == ["queued"]
+    assert office.refusals() == ["texted 40 min ago"]
+
+
+def test_a_text_that_failed_does_not_use_up_the_hour(office: Office) -> None:
+    office.call()
+    office.refused(is_passing=False)
+    office.call(at=NOW + timedelta(minutes=5))
+    assert office.states() == ["failed", "queued"]
+
+
+def test_a_text_of_unknown_outcome_does_use_up_the_hour(office: Office) -> None:
+    office.call()
+    office.unknown()
+    office.call(at=NOW + timedelta(minutes=5))
+    assert office.states() == ["unknown"]
+
+
+@pytest.mark.parametrize(("outcome", "direction"), [("answered", "in"), ("missed", "out"), ("missed", "internal")])
+def test_answered_and_outgoing_calls_leave_neither_text_nor_refusal(
+        office: Office, outcome: str, direction: str) -> None:
+    office.call(outcome=outcome, direction=direction)
+    assert (office.states(), office.refusals()) == ([], [])
+
+
+def test_a_text_too_long_for_the_network_is_a_refusal_and_not_a_crash(office: Office) -> None:
+    office.call(settings=Settings(missed_text="ж" * 20000))
+    assert office.states() == []
+    assert office.refusals()[0].startswith("Not texted: The text")
+
+
+def test_a_delayed_text_is_not_due_before_its_time(office: Office) -> None:
+    office.call(settings=Settings(missed_text_delay_s=60))
+    assert outbox.next_due(office.db, NOW + timedelta(seconds=59)) is None
+    assert outbox.next_due(office.db, NOW + timedelta(seconds=60)) is not None
+
+
+def test_sending_is_written_down_and_then_nobody_else_takes_it(office: Office) -> None:
+    office.call()
+    due = office.sending()
+    assert (office.states(), office.segments()) == (["sending"], ["sending"])
+    with store.write(office.db):
+        assert not outbox.mark_sending(office.db, due, NOW)
+    assert outbox.next_due(office.db, NOW) is None
+
+
+def test_a_text_called_off_in_the_last_moment_is_not_sent(office: Office) -> None:
+    office.call()
+    due = office.due()
+    office.db.execute("UPDATE sms SET state = 'cancelled'")
+    with store.write(office.db):
+        assert not outbox.mark_sending(office.db, due, NOW)
+    assert office.states() == ["cancelled"]
+
+
+def test_accepted_then_reported_is_delivered_with_its_times(office: Office) -> None:
+    office.call()
+    office.sent(7, NOW + timedelta(seconds=3))
+    assert office.states() == ["sent"]
+    assert office.report(7, at=NOW + timedelta(seconds=9)) == 1
+    row = office.db.execute("SELECT state, sent_at, delivered_at FROM sms").fetchone()
+    assert tuple(row) == ("delivered", "2026-11-21T09:00:03.000Z", "2026-11-21T09:00:09.000Z")
+
+
+def test_every_change_is_told_to_the_desks(office: Office) -> None:
+    office.call()
+    office.sent(7)
+    office.report(7)
+    assert office.told() == 4  # queued, sending, sent, delivered
+
+
+def test_the_parts_of_a_long_text_keep_their_own_fate(office: Office) -> None:
+    office.call(settings=LONG)
+    office.sent(1)
+    assert (office.states(), office.segments()) == (["sending"], ["sent", "queued"])
+    office.sent(2)
+    assert office.states() == ["sent"]
+    office.report(2)
+    assert (office.states(), office.segments()) == (["sent"], ["sent", "delivered"])
+    office.report(1)
+    assert office.states() == ["delivered"]
+
+
+def test_a_text_begun_is_finished_before_the_next_one(office: Office) -> None:
+    office.call(settings=LONG)
+    office.call(OTHER)
+    office.sent(1)
+    assert (office.due().number, office.due().part) == (CALLER, 2)
+
+
+def test_a_second_part_refused_fails_the_text_and_names_the_part(office: Office) -> None:
+    office.call(settings=LONG)
+    office.sent(1)
+    office.refused(is_passing=False)
+    assert (office.states(), office.segments()) == (["failed"], ["sent", "failed"])
+    assert office.reason() == "Part 2 of 2: The network is busy (CMS 42)."
+
+
+def test_a_lasting_refusal_is_failed_in_words(office: Office) -> None:
+    office.call()
+    office.refused(is_passing=False)
+    assert (office.states(), office.reason()) == (["failed"], "The network is busy (CMS 42).")
+    assert outbox.next_due(office.db, NOW + timedelta(days=1)) is None
+
+
+def test_a_passing_refusal_waits_and_does_not_delay_the_next_text(office: Office) -> None:
+    office.call()
+    office.call(OTHER)
+    office.refused(is_passing=True)
+    assert office.states() == ["queued", "queued"]
+    assert office.due().number == OTHER
+    assert office.sent(1).number == OTHER
+    assert outbox.next_due(office.db, NOW) is None
+    assert office.due(NOW + timedelta(seconds=10)).number == CALLER
+
+
+def test_five_passing_refusals_are_enough(office: Office) -> None:
+    office.call()
+    at = NOW
+    for _ in range(outbox.MAX_ATTEMPTS):
+        office.refused(is_passing=True, at=at)
+        at += timedelta(minutes=20)
+    assert office.states() == ["failed"]
+    assert office.reason() == "Given up after 5 tries: The network is busy (CMS 42)."
+
+
+def test_a_radio_without_network_costs_a_text_none_of_its_tries(office: Office) -> None:
+    office.call()
+    at = NOW
+    for _ in range(20):
+        due = office.sending(at)
+        with store.write(office.db):
+            outbox.not_ready(office.db, due, "no network", 331, at)
+        at += timedelta(seconds=10)
+    assert (office.states(), office.due(at).attempts) == (["queued"], 0)
+
+
+def test_unknown_is_never_sent_again_by_itself(office: Office) -> None:
+    office.call()
+    office.unknown()
+    assert office.states() == ["unknown"]
+    assert office.reason() == "The modem did not say. It may have been sent."
+    assert outbox.next_due(office.db, NOW + timedelta(days=365)) is None
+
+
+def test_what_was_in_the_modems_hands_when_we_died_is_unknown(office: Office) -> None:
+    office.call()
+    office.call(OTHER)
+    office.sending()
+    with store.write(office.db):
+        assert outbox.recover(office.db, NOW) == 1
+    assert office.states() == ["unknown", "queued"]
+    assert "may have been sent" in str(office.db.execute("SELECT reason FROM sms").fetchone()[0])
+
+
+def test_dying_between_two_parts_loses_neither(office: Office) -> None:
+    office.call(settings=LONG)
+    office.sent(1)
+    with store.write(office.db):
+        assert outbox.recover(office.db, NOW) == 0
+    assert office.states() == ["queued"]
+    assert office.due().part == 2
+
+
+def test_a_report_settles_an_unknown_one(office: Office) -> None:
+    office.call()
+    office.unknown()
+    assert office.report(200, at=NOW + timedelta(seconds=20)) == 1
+    assert office.states() == ["delivered"]
+    assert office.db.execute("SELECT reference FROM segment").fetchone()[0] == 200
+
+
+def test_a_report_that_settles_the_first_part_lets_the_rest_go(office: Office) -> None:
+    office.call(settings=LONG)
+    office.unknown()
+    office.report(5)
+    assert office.sent(6).part == 2
+    assert office.states() == ["sent"]
+
+
+@pytest.mark.parametrize(("reference", "number", "hours"), [(8, CALLER, 0), (7, OTHER, 0), (7, CALLER, 49)])
+def test_a_report_of_another_text_settles_nothing(office: Office, reference: int, number: str, hours: int) -> None:
+    office.call()
+    office.sent(7)
+    assert office.report(reference, number=number, at=NOW + timedelta(hours=hours)) is None
+    assert office.states() == ["sent"]
+
+
+def test_a_second_report_of_a_delivered_text_does_not_settle_an_unknown_one(office: Office) -> None:
+    office.call()
+    office.sent(7)
+    office.report(7)
+    office.call(at=NOW + timedelta(hours=2))
+    office.unknown(NOW + timedelta(hours=2))
+    assert office.report(7) is None
+    assert office.states() == ["delivered", "unknown"]
+
+
+def test_of_two_texts_with_one_reference_the_nearer_is_meant(office: Office) -> None:
+    office.call()
+    office.sent(7)
+    later = NOW + timedelta(hours=30)
+    office.call(at=later)
+    office.sent(7, later)
+    office.report(7, at=later + timedelta(seconds=5))
+    assert office.states() == ["sent", "delivered"]
+
+
+@pytest.mark.parametrize("spelling", ["01701234567", "00491701234567", "491701234567"])
+def test_a_report_may_write_the_number_the_national_way(office: Office, spelling: str) -> None:
+    office.call()
+    office.sent(7)
+    assert office.report(7, number=spelling) == 1
+
+
+@pytest.mark.parametrize(("status", "state"), [
+    (0x00, "delivered"), (0x02, "delivered"), (0x20, "sent"), (0x30, "sent"),
+    (0x43, "failed"), (0x46, "expired"), (0x62, "failed"),
+])
+def test_what_the_network_reports_becomes_the_texts_state(office: Office, status: int, state: str) -> None:
+    office.call()
+    office.sent(7)
+    office.report(7, status)
+    assert office.states() == [state]
+    assert state not in ("failed", "expired") or office.reason().startswith("The network took the text but")
+
+
+def test_a_text_that_came_is_kept_once_and_under_its_full_number(office: Office) -> None:
+    text = Delivered("01701234567", "Danke", NOW)
+    with store.write(office.db):
+        first = reports.received(office.db, text, "DE", NOW)
+        second = reports.received(office.db, text, "DE", NOW)
+    assert (first, second) == (1, None)
+    assert tuple(office.db.execute("SELECT direction, number, text, state FROM sms").fetchone()) == (
+        "in", CALLER, "Danke", "received")
