@@ -50,7 +50,7 @@ def connect(path: Path | str) -> sqlite3.Connection:
     db.row_factory = sqlite3.Row
     try:
         for name, wanted in PRAGMAS.items():
-            db.execute(f"PRAGMA {name} = {wanted}")
+            _set(db, name, wanted)
             got = db.execute(f"PRAGMA {name}").fetchone()
             if got is not None and got[0] != wanted:
                 raise StoreError(f"{path}: PRAGMA {name} is {got[0]}, not {wanted}; "
@@ -58,7 +58,7 @@ def connect(path: Path | str) -> sqlite3.Connection:
         _refuse_newer(db, path)
     except sqlite3.DatabaseError as broken:
         db.close()
-        if broken.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if _is_busy(broken):
             raise StoreError(f"{path} is busy ({broken}). Nothing is lost; try again in a moment.") from broken
         raise StoreError(f"{path} is not a Deskbell store ({broken}). "
                          "Calls still ring. Restore the last good backup.") from broken
@@ -66,6 +66,23 @@ def connect(path: Path | str) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _set(db: sqlite3.Connection, name: str, wanted: object) -> None:
+    """Sets a PRAGMA. Two daemons that turn a new file to WAL at once do not wait for each other: ask again."""
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            db.execute(f"PRAGMA {name} = {wanted}")
+            return
+        except sqlite3.OperationalError as refused:
+            if not _is_busy(refused) or time.monotonic() >= until:
+                raise
+        time.sleep(POLL_S)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _make_for_the_group(path: Path) -> None:

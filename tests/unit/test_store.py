@@ -201,7 +201,8 @@ def test_a_migration_that_fails_half_way_leaves_nothing(box: Box, tmp_path: Path
 
 
 def test_the_last_statement_of_a_migration_counts_without_its_semicolon(box: Box, tmp_path: Path) -> None:
-    house = house_with(tmp_path, "0002_next", "CREATE TABLE a (id INTEGER) STRICT;\nCREATE TABLE b (id INTEGER) STRICT\n")
+    two_tables = "CREATE TABLE a (id INTEGER) STRICT;\nCREATE TABLE b (id INTEGER) STRICT\n"
+    house = house_with(tmp_path, "0002_next", two_tables)
     told, _ = python(MIGRATE, box.store, house=house).communicate(timeout=20)
     assert told == "['0001_house', '0002_next']\n"
     raw = sqlite3.connect(box.store)
