@@ -55,6 +55,12 @@ class Spool:
         entries = [entry for row in rows if (entry := _entry(row))]
         return entries, rows[-1][0] if rows else position
 
+    def over_after(self, position: int) -> set[tuple[int, str]]:
+        """Boot and linkedid of the calls whose last row stands further on."""
+        return set(self.db.execute("""
+            SELECT CAST(boot AS INTEGER), linkedid FROM cel
+            WHERE AcctId > ? AND kind = 'LINKEDID_END' AND at > 0 AND uniqueid <> ''""", (position,)))
+
 
 def _entry(row: tuple[object, ...]) -> Entry | None:
     try:
@@ -78,15 +84,18 @@ def cursor(db: sqlite3.Connection, spool_id: str) -> int:
 
 
 def apply(db: sqlite3.Connection, box: Box, spool_id: str, entries: Iterable[Entry], position: int,
-          now: datetime) -> list[int]:
-    """Ids of the calls that ended by these rows. Everything they cause is one transaction with the cursor."""
+          now: datetime, over_later: Collection[tuple[int, str]] = ()) -> list[int]:
+    """Ids of the calls that ended by these rows. Everything they cause is one transaction with the cursor.
+
+    A call of over_later is worked out when its last row is read: after a long sleep it must not pop as ringing.
+    """
     entries = list(entries)
     with store.write(db):
         db.executemany(f"""
             INSERT OR IGNORE INTO ledger_event (spool, {ENTRY_COLUMNS})
             VALUES ({', '.join('?' * (1 + len(fields(Entry))))})""",
             [(spool_id, *astuple(entry)) for entry in entries])
-        touched = dict.fromkeys((entry.boot, entry.linkedid) for entry in entries)
+        touched = dict.fromkeys(call for entry in entries if (call := (entry.boot, entry.linkedid)) not in over_later)
         ended = [call_id for boot, linkedid in touched if (call_id := _isolated(db, box, boot, linkedid, now))]
         db.execute("INSERT INTO ledger_cursor (spool, position) VALUES (?, ?) "
                    "ON CONFLICT (spool) DO UPDATE SET position = excluded.position", (spool_id, position))
@@ -145,7 +154,7 @@ def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: 
         call = call_from([Entry(*row) for row in rows], {trunk.key for trunk in box.trunks}, is_cut)
     except LedgerError as wrong:
         log.warning("Passed over: %s.", wrong)
-        return None
+        return _end_without_rows(db, box, boot, linkedid, now) if is_cut else None
     before = db.execute("SELECT id, ended_at FROM call WHERE box = ? AND boot = ? AND linkedid = ?",
                         (box.name, boot, linkedid)).fetchone()
     call_id = _keep(db, box, call, before["id"] if before else None, now)

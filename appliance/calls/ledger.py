@@ -5,6 +5,7 @@ The rows are CEL events (Asterisk 22, cel_sqlite3_custom) of one linkedid, in th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from appliance.calls.records import Call, Direction, Leg, Outcome, caller_name, 
 
 BUSY, REJECTED = 17, 21          # ITU-T Q.850: user busy, call rejected
 NOBODY = {16, 18, 19, 20, 31, 102, 127}      # cleared, no user responding, no answer, absent, normal, timer
+CAUSE = re.compile(r"[0-9]{1,3}")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,7 +48,7 @@ class Entry:
         """A value of the extra JSON as text, '' when it is not there."""
         try:
             found = json.loads(self.extra or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             return ""
         return str(found.get(key, "")) if isinstance(found, dict) else ""
 
@@ -59,9 +61,9 @@ def call_from(entries: Sequence[Entry], trunks: Collection[str], is_cut: bool = 
     """The call that these rows of one linkedid tell, finished or so far.
 
     trunks are the keys of the outside lines. is_cut says that Asterisk no longer has the call and no row
-    will follow: it ends as interrupted at its last row. Raises LedgerError when the first row is missing.
+    will follow: it ends as interrupted at its last row. Raises LedgerError when the caller's first row is missing.
     """
-    first = next((e for e in entries if e.kind == "CHAN_START"), None)
+    first = next((e for e in entries if e.kind == "CHAN_START" and e.uniqueid == e.linkedid), None)
     if first is None:
         raise LedgerError(f"call {entries[0].linkedid} has no CHAN_START")
     legs = _legs(entries, first)
@@ -71,12 +73,12 @@ def call_from(entries: Sequence[Entry], trunks: Collection[str], is_cut: bool = 
     answered = _answered(entries, called)
     direction = _direction(first, called, trunks)
     trunk = _trunk(caller, called, trunks)
+    other_side = first.caller_id if direction is Direction.IN else first.extension
     return Call(
         boot=first.boot, linkedid=first.linkedid, direction=direction, trunk=trunk,
-        caller_id=caller_number(first.extension if direction is Direction.OUT else first.caller_id),
+        caller_id=caller_number(other_side),
         caller_name=caller_name(first.caller_name, first.caller_id) if direction is Direction.IN else None,
-        presentation=presentation(first.extension if direction is Direction.OUT else first.caller_id,
-                                  _user(entries, "CALLER")),
+        presentation=presentation(other_side, _user(entries, "CALLER")),
         extension=_extension(direction, caller, answered),
         started_at=first.at, answered_at=answered.answered_at if answered else None, ended_at=ended_at,
         outcome=_outcome(entries, called, answered, direction, is_over) if ended_at else None,
@@ -99,7 +101,7 @@ def _legs(entries: Sequence[Entry], first: Entry) -> list[Leg]:
         legs.append(Leg(uniqueid=uniqueid, channel=rows[0].channel, party=rows[0].party,
                         is_caller=uniqueid == first.uniqueid, started_at=rows[0].at,
                         answered_at=answer.at if answer else None, ended_at=end.at if end else None,
-                        hangup_cause=int(cause) if cause.isdigit() else None))
+                        hangup_cause=int(cause) if CAUSE.fullmatch(cause) else None))
     return legs
 
 
