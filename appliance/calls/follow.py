@@ -27,6 +27,8 @@ log = logging.getLogger("ledger")
 BATCH = 500
 FRESH = timedelta(seconds=60)       # an older ring is history, no pop
 KEEP = timedelta(days=7)            # rows of calls that are over, for somebody who asks why
+LATEST_US = 32_503_680_000_000_000      # the year 3000
+MOST_BOOTS = 2**31
 ENTRY_COLUMNS = ("position, boot, linkedid, uniqueid, kind, at_us, channel, context, extension, "
                  "caller_id, caller_name, application, extra")
 
@@ -40,7 +42,10 @@ class Spool:
         self.db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=5,
                                   check_same_thread=False)
         self.db.text_factory = lambda raw: raw.decode("utf-8", "replace")
-        self.id = str(self.db.execute("SELECT id FROM spool").fetchone()[0])
+        named = self.db.execute("SELECT id FROM spool").fetchone()
+        if named is None:
+            raise sqlite3.DatabaseError("it has no id; `deskbell provision` makes a new one once it is moved away")
+        self.id = str(named[0])
 
     def is_replaced(self) -> bool:
         """True when another file has taken its name."""
@@ -67,14 +72,20 @@ def _entry(row: tuple[object, ...]) -> Entry | None:
         position, boot, at_us = int(str(row[0])), int(str(row[1])), int(str(row[5]))
     except ValueError:
         position = boot = at_us = 0
-    texts = ["" if value is None else str(value) for value in row]
-    if at_us <= 0 or not texts[2] or not texts[3] or not texts[4]:
+    texts = [_text(value) for value in row]
+    if not 0 < at_us < LATEST_US or not 0 <= boot <= MOST_BOOTS or not all(texts[2:5]):
         log.warning("Row %s of Asterisk's ledger makes no sense and was passed over.", row[0])
         return None
     linkedid, uniqueid, kind = texts[2:5]
     channel, context, extension, caller_id, name, application, extra = texts[6:]
     return Entry(position, boot, linkedid, uniqueid, kind, at_us, channel, context, extension, caller_id, name,
                  application, extra)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
 
 
 def cursor(db: sqlite3.Connection, spool_id: str) -> int:
