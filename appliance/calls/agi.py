@@ -110,8 +110,9 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, scripts: Mapping[str, Script], address: tuple[str, int] = ADDRESS) -> None:
-        self.scripts = scripts
+    def __init__(self, scripts: Mapping[str, Script], address: tuple[str, int] = ADDRESS,
+                 patience_s: float = TIMEOUT_S) -> None:
+        self.scripts, self.patience_s = scripts, patience_s
         super().__init__(address, _Conversation)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -119,8 +120,11 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 class _Conversation(socketserver.StreamRequestHandler):
-    timeout = TIMEOUT_S
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        self.request.settimeout(cast(Server, self.server).patience_s)
+        super().setup()
 
     def handle(self) -> None:
         try:
