@@ -23,12 +23,18 @@ LOG = logging.getLogger(__name__)
 class State(Enum):
     """What the radio can do, in words for the page."""
 
-    READY = "ready"
+    REGISTERED = "registered"
+    ROAMING = "roaming"
     NO_SIM = "no SIM card"
     PIN = "the SIM card asks for its PIN"
     PUK = "the SIM card is locked and asks for its PUK"
     SEARCHING = "searching for the network"
     DENIED = "the network refuses this SIM card"
+
+    @property
+    def can_send(self) -> bool:
+        """Whether a text handed over now has a network to go to."""
+        return self in (State.REGISTERED, State.ROAMING)
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,10 @@ class AtGsm:
 
     def status(self) -> Status:
         """SIM, network and signal, asked in that order; a PIN is never tried, three wrong ones would lock the SIM."""
-        sim = self._sim()
-        if sim is not State.READY:
+        trouble = self._sim_trouble()
+        if trouble is not None:
             self._is_prepared = False
-            return Status(sim)
+            return Status(trouble)
         if not self._is_prepared:
             self._prepare()
         return Status(self._network(), self._operator(), self._signal())
@@ -218,7 +224,7 @@ class AtGsm:
             return None
         return next((found for line in reversed(lines) if (found := re.match(answer, line))), None)
 
-    def _sim(self) -> State:
+    def _sim_trouble(self) -> State | None:
         try:
             lines = self._at.command("AT+CPIN?")
         except GsmRejected as no:
@@ -228,13 +234,15 @@ class AtGsm:
         said = lines[-1] if lines else ""
         if "PUK" in said:
             return State.PUK
-        return State.PIN if "PIN" in said.partition(":")[2] else State.READY
+        return State.PIN if "PIN" in said.partition(":")[2] else None
 
     def _network(self) -> State:
         for circuit in ("+CREG", "+CEREG"):
             found = self._ask(f"AT{circuit}?", rf"\{circuit}: *\d+, *(\d+)")
-            if found and int(found[1]) in (1, 5, 6, 7):  # home, roaming, and both for texts only
-                return State.READY
+            if found and int(found[1]) in (1, 6):  # 6: for texts only
+                return State.REGISTERED
+            if found and int(found[1]) in (5, 7):
+                return State.ROAMING
             if found and int(found[1]) == 3:
                 return State.DENIED
         return State.SEARCHING

@@ -13,7 +13,7 @@ from appliance.people import numbers
 from appliance.store import db as store
 from appliance.texts import outbox, reports
 from hw import cms
-from hw.gsm import AtGsm, Gsm, GsmError, GsmGone, GsmRejected, GsmUnknown, Incoming, State, Status, StatusChanged
+from hw.gsm import AtGsm, Gsm, GsmError, GsmGone, GsmRejected, GsmUnknown, Incoming, Status, StatusChanged
 from hw.pdu import DeliveryReport
 
 LOG = logging.getLogger(__name__)
@@ -21,7 +21,8 @@ REOPEN_S = 1.0
 IDLE_S = 0.1
 FEED_S = 1.0
 LOOK_READY_S, LOOK_WAITING_S = 10.0, 1.0
-STOP_WAIT_S = 15.0
+STOP_WAIT_S = 10.0
+SAY_AGAIN_S = 60.0
 TEXTS_WAIT = "Calls are logged; texts wait."
 
 
@@ -62,7 +63,7 @@ class Radio:
         self._status: Status | None = None
         self._look_at = self._feed_at = 0.0
         self._stopping_at: float | None = None
-        self._said = ""
+        self._said, self._say_at = "", 0.0
         self._is_swept = False
 
     def serve(self, gsm: Gsm) -> None:
@@ -75,13 +76,13 @@ class Radio:
                 while not self.stop.is_set():
                     self._turn(gsm)
             except GsmError as gone:
-                self._say(gone.words.rstrip("."), None, None)
+                self._say(gone.words.rstrip("."))
                 self.stop.wait(REOPEN_S)
             except Stopping:
                 LOG.warning("stopped while the modem was sending")
             finally:
                 gsm.close()
-        self._say("stopped", None, None)
+        self._say("stopped")
 
     def meanwhile(self) -> None:
         """Feeds the watchdog while the modem works. Raises Stopping when we must end before it answers."""
@@ -102,7 +103,7 @@ class Radio:
         self._hear(gsm)
         if time.monotonic() >= self._look_at:
             self._look(gsm)
-        if self._status is not None and self._status.state is State.READY:
+        if self._status is not None and self._status.state.can_send:
             due = outbox.next_due(self.db, _now())
             if due is not None:
                 return self._send(gsm, due)
@@ -110,10 +111,9 @@ class Radio:
 
     def _look(self, gsm: Gsm) -> None:
         self._status = status = gsm.status()
-        is_ready = status.state is State.READY
-        self._look_at = time.monotonic() + (LOOK_READY_S if is_ready else LOOK_WAITING_S)
-        self._say(status.state.value, status.operator, status.signal_dbm)
-        if is_ready and not self._is_swept:
+        self._look_at = time.monotonic() + (LOOK_READY_S if status.state.can_send else LOOK_WAITING_S)
+        self._say(status.state.value, status.operator, status.signal_dbm, status.state.can_send)
+        if status.state.can_send and not self._is_swept:
             for incoming in gsm.stored():
                 self._keep(gsm, incoming)
             self._is_swept = True
@@ -167,11 +167,13 @@ class Radio:
             else:
                 outbox.refused(self.db, due, no.words, no.cms_code, no.is_passing, _now())
 
-    def _say(self, words: str, operator: str | None, signal_dbm: int | None) -> None:
-        said = f"{words} {operator}"
-        if said == self._said:
+    def _say(self, words: str, operator: str | None = None, signal_dbm: int | None = None,
+             can_send: bool = False) -> None:
+        """The modem's row, its status line and a line in the log: on every change, the row also once a minute."""
+        is_news = words != self._said
+        if not is_news and time.monotonic() < self._say_at:
             return
-        self._said = said
+        self._said, self._say_at = words, time.monotonic() + SAY_AGAIN_S
         with store.write(self.db):
             self.db.execute("""
                 INSERT INTO modem (name, state, operator, signal_dbm, updated_at)
@@ -179,9 +181,9 @@ class Radio:
                 ON CONFLICT (name) DO UPDATE SET state = excluded.state, operator = excluded.operator,
                   signal_dbm = excluded.signal_dbm, updated_at = excluded.updated_at""",
                 (self.name, words, operator, signal_dbm, store.iso(_now())))
-        self.notify.status(f"{self.name}: {words}." if words == State.READY.value else
-                           f"{self.name}: {words}. {TEXTS_WAIT}")
-        LOG.info("modem %s at %s: %s", self.name, self.box.modems[0].port, words)
+        if is_news:
+            self.notify.status(f"{self.name}: {words}." if can_send else f"{self.name}: {words}. {TEXTS_WAIT}")
+            LOG.info("modem %s at %s: %s", self.name, self.box.modems[0].port, words)
 
 
 def _now() -> datetime:

@@ -28,7 +28,7 @@ def test_a_queued_text_is_sent_and_its_report_makes_it_delivered(box: Box, sim: 
     box.text(words="Café Müller: 5 € {sorry}")
     box.until("delivered")
     assert [off_the_air(pdu) for pdu in sim.air] == [(CALLER, "Café Müller: 5 € {sorry}")]
-    assert box.modem() == "ready"
+    assert box.modem() == "registered"
     assert [row["kind"] for row in box.rows("SELECT kind FROM event")] == ["text"] * 4
     assert box.stop() == 0
     assert box.modem() == "stopped"
@@ -130,9 +130,9 @@ def test_a_modem_that_speaks_garbage_or_nothing_only_makes_texts_wait(
 
 def test_pulled_out_while_idle_texts_wait_and_go_soon_after_it_is_back(box: Box, sim: GsmSim, until: Until) -> None:
     box.start()
-    until(lambda: box.modem() == "ready")
+    until(lambda: box.modem() == "registered")
     sim.unplug()
-    until(lambda: box.modem() not in ("ready", ""), 3.0)
+    until(lambda: box.modem() not in ("registered", ""), 3.0)
     box.text()
     assert box.states() == ["queued"]
     sim.plug()
@@ -176,10 +176,20 @@ def test_without_network_nothing_is_handed_over_and_no_try_is_used_up(box: Box, 
     assert box.rows("SELECT attempts FROM segment")[0]["attempts"] == 1
 
 
+def test_a_modem_that_only_thinks_it_has_network_uses_up_no_try_either(box: Box, sim: GsmSim, until: Until) -> None:
+    sim.outcomes += script("cms 331")
+    box.start()
+    box.text()
+    until(lambda: handed_over(sim) == 1 and box.states() == ["queued"])
+    assert box.reason() == "The modem has no network (CMS 331)."
+    assert box.rows("SELECT attempts FROM segment")[0]["attempts"] == 0
+    box.until("delivered", limit_s=20)
+
+
 def test_what_comes_is_kept_in_the_store_and_leaves_the_sim(box: Box, sim: GsmSim, until: Until) -> None:
     sim.receive(CALLER, "before we listened")
     box.start()
-    until(lambda: box.modem() == "ready")
+    until(lambda: box.modem() == "registered")
     sim.receive(CALLER, "after")
     until(lambda: len(box.rows("SELECT * FROM sms WHERE direction = 'in'")) == 2)
     until(lambda: not sim.modem.stored["SM"])

@@ -30,7 +30,7 @@ def test_a_modem_is_ready_in_a_moment_and_says_how_it_stands(sim: GsmSim) -> Non
     gsm.open()
     status = gsm.status()
     gsm.close()
-    assert (status.state, status.operator, status.signal_dbm) == (State.READY, "Demo Mobile", -73)
+    assert (status.state, status.operator, status.signal_dbm) == (State.REGISTERED, "Demo Mobile", -73)
 
 
 def test_a_text_is_accepted_with_the_networks_reference_and_reported(sim: GsmSim, gsm: AtGsm, until: Until) -> None:
@@ -79,6 +79,18 @@ def test_an_answer_that_comes_late_is_not_taken_for_the_next_texts(sim: GsmSim, 
     while time.monotonic() < until_it_came:
         assert gsm.status().signal_dbm == -73, "the answer was mixed up with the late one"
     assert gsm.send(HELLO) == 1
+
+
+def test_a_late_answer_in_the_middle_of_another_command_does_not_shift_all_that_follow(tmp_path: Path) -> None:
+    class Late(Modem):
+        def answer(self, command: str) -> list[str]:
+            return [*(["+CMGS: 7", "", "OK", ""] if command == "+CSQ" else []), *super().answer(command)]
+    with GsmSim(tmp_path / "port", modem=Late()) as sim:
+        gsm = AtGsm(str(sim.link))
+        gsm.open()
+        assert [gsm.status().signal_dbm for _ in range(3)] == [-73] * 3
+        assert gsm.status().operator == "Demo Mobile"
+        gsm.close()
 
 
 def test_pulled_out_while_sending_is_unknown_and_then_gone_until_it_is_back(
@@ -164,7 +176,7 @@ def test_a_length_that_does_not_fit_is_refused_by_the_modem_as_real_ones_do(sim:
 
 @pytest.mark.parametrize(("modem", "state"), [
     (Modem(has_sim=False), State.NO_SIM), (Modem(pin="1234"), State.PIN), (Modem(registration=2), State.SEARCHING),
-    (Modem(registration=3), State.DENIED), (Modem(registration=5), State.READY), (Modem(signal=99), State.READY),
+    (Modem(registration=3), State.DENIED), (Modem(registration=5), State.ROAMING), (Modem(signal=99), State.REGISTERED),
 ])
 def test_what_keeps_the_radio_from_sending_is_said_in_words(tmp_path: Path, modem: Modem, state: State) -> None:
     with GsmSim(tmp_path / "port", modem=modem) as sim:
@@ -181,7 +193,7 @@ def test_a_sim_put_in_later_is_found(tmp_path: Path) -> None:
         gsm.open()
         assert gsm.status().state is State.NO_SIM
         sim.modem.has_sim = True
-        assert gsm.status().state is State.READY
+        assert gsm.status().state is State.REGISTERED
         assert gsm.send(HELLO) == 0
         gsm.close()
 

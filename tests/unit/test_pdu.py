@@ -92,6 +92,14 @@ def test_what_somebody_wrote_us_is_read_to_the_letter(text: str) -> None:
     assert isinstance(told, Delivered) and told.text == text
 
 
+def test_a_received_euro_sign_brings_no_rubbish_with_it() -> None:
+    septets = 0
+    for place, code in enumerate([0x35, 0x20, 0x1B, 0x65]):  # "5 €": the euro is ESC e in the GSM alphabet
+        septets |= code << (7 * place)
+    told = pdu.decode("00040C9194711032547600006211129155004004" + septets.to_bytes(4, "little").hex())
+    assert isinstance(told, Delivered) and told.text == "5 €"
+
+
 def test_a_part_of_a_long_text_says_which_part_it_is() -> None:
     told = pdu.decode("00440C919471103254760008621112915500400A0500034D020104360437")
     assert told == Delivered(MOBILE, "жз", told.sent_at, 77, 1, 2)  # type: ignore[union-attr]
