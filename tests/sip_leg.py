@@ -100,6 +100,10 @@ class Leg:
     def hang_up(self) -> None:
         self.peer.hang_up(self)
 
+    def drop(self) -> None:
+        """Forgets the conversation without a word, as when the other side has died."""
+        self.peer.drop(self)
+
     def cancel(self) -> None:
         self.peer.cancel(self)
 

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Self
 
 from tests.sip_leg import DEFAULT_LIMIT_S, RING, Leg, Manner, State
 from tests.sip_wire import Message, branch, datagram, digest, media_address, sdp, tag_of
@@ -34,7 +35,8 @@ class Peer:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
         self._socket.bind(address)
-        self.host, self.port = self._socket.getsockname()
+        self.host = str(self._socket.getsockname()[0])
+        self.port = int(self._socket.getsockname()[1])
         self._by_id: dict[str, Leg] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -43,7 +45,7 @@ class Peer:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> Peer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,7 +97,7 @@ class Peer:
 
     def _send_invite(self, leg: Leg) -> None:
         sent = leg.last_sent = datagram(leg.invite.start, leg.invite.headers, leg.invite.body)
-        self._send_until(sent, lambda: bool(leg.codes) or leg.last_sent is not sent)
+        self._send_until(sent, lambda: bool(leg.codes) or leg.last_sent is not sent or State.ENDED in leg.at)
 
     def cancel(self, leg: Leg) -> None:
         """Gives up before the answer; waits for the first status if none came (RFC 3261, 9.1)."""
@@ -118,10 +120,18 @@ class Peer:
                 bye = self._about(leg, "BYE", via=self._via(branch()), number=leg.sequence)
                 self._send_until(bye, lambda: leg.is_bye_answered)
                 self._end(leg, "us")
-            elif leg.is_ours:
+            elif leg.is_ours and leg.codes:
                 self.cancel(leg)
+            elif leg.is_ours:                                         # the box never said a word: nothing to cancel
+                self._end(leg, "us")
             else:
                 self.respond(leg, 480)
+
+    def drop(self, leg: Leg) -> None:
+        """Ends a leg on this side only."""
+        with self.changed:
+            if leg.state is not State.ENDED:
+                self._end(leg, "us")
 
     def _heard_status(self, leg: Leg, said: Message) -> None:
         if said.method == "BYE":
@@ -200,7 +210,7 @@ class Peer:
                 self._send(leg.last_sent)
                 self._reach(leg, State.RINGING)
                 return
-            self._send_until(leg.last_sent, lambda: leg.is_confirmed)
+            self._send_until(leg.last_sent, lambda: leg.is_confirmed or code == 200 and State.ENDED in leg.at)
             if code == 200:
                 self._reach(leg, State.TALKING)
                 self._speak(leg, leg.invite.body)

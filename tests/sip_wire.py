@@ -9,6 +9,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
+
 @dataclass
 class Message:
     """One SIP request or response; header names in lower case, values as they came."""

@@ -1,0 +1,114 @@
+"""What is recorded: both sides apart, from the answer on, also when Asterisk is cut."""
+from __future__ import annotations
+
+import struct
+import subprocess
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pbx.box import wait
+from tests.pbx.office import Office
+from tests.sip import RING, Leg, State, answer, share_of
+
+CALLER_HZ, STAFF_HZ = 440, 1000
+
+
+@pytest.fixture
+def recording_office(office: Office) -> Iterator[Office]:
+    office.set(record_calls=True)
+    yield office
+    office.set(record_calls=False)
+
+
+def talk(office: Office, seconds: float) -> Leg:
+    """A caller and the counter, both humming, once the counter has heard that much."""
+    office.phones_will(answer(tone_hz=STAFF_HZ), RING)
+    caller = office.line.call(office.mobile(), tone_hz=CALLER_HZ).until(State.TALKING)
+    staff = office.counter.next_leg()
+    wait(lambda: len(staff.sound.heard) >= 8000 * seconds, 15 + seconds, f"{seconds} s of talk")
+    return caller
+
+
+def sides(file: Path) -> tuple[list[int], list[int]]:
+    """Left and right samples, without the first and last fifth of a second."""
+    with wave.open(str(file)) as sound:
+        assert (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) == (2, 2, 8000)
+        samples = struct.unpack(f"<{sound.getnframes() * 2}h", sound.readframes(sound.getnframes()))
+    return list(samples[0::2])[1600:-1600], list(samples[1::2])[1600:-1600]
+
+
+def sox_says(file: Path) -> str:
+    return subprocess.run(["sox", "--i", str(file)], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_caller_is_on_the_left_and_the_staff_on_the_right(recording_office: Office) -> None:
+    office = recording_office
+    talk(office, 2).hang_up()
+    call = office.call()
+    recording = office.recording(call["id"])
+    file = office.box.recordings / recording["file"]
+    left, right = sides(file)
+    assert share_of(left, CALLER_HZ) > 0.9 > 0.01 > share_of(left, STAFF_HZ)
+    assert share_of(right, STAFF_HZ) > 0.9 > 0.01 > share_of(right, CALLER_HZ)
+    assert 1500 <= recording["duration_ms"] <= 6000 and not recording["is_cut"]
+    assert recording["size_bytes"] == file.stat().st_size
+    assert "Channels       : 2" in sox_says(file)
+    assert office.events(call["id"])[-1] == "recording"
+    assert not list(office.box.raw_recordings.iterdir()), "the raw file was left behind"
+
+
+def test_the_ringing_is_not_recorded(recording_office: Office) -> None:
+    office = recording_office
+    office.phones_will(answer(after_s=2.0, tone_hz=STAFF_HZ), RING)
+    caller = office.line.call(office.mobile(), tone_hz=CALLER_HZ).until(State.TALKING)
+    staff = office.counter.next_leg()
+    wait(lambda: len(staff.sound.heard) >= 8000, 15, "a second of talk")
+    caller.hang_up()
+    call = office.call()
+    assert office.recording(call["id"])["duration_ms"] < call["ring_ms"] + 1000
+
+
+def test_a_missed_call_leaves_no_recording(recording_office: Office) -> None:
+    office = recording_office
+    call = office.missed(office.mobile())
+    office.settle()
+    assert office.db.execute("SELECT count(*) FROM recording WHERE call_id = ?", (call["id"],)).fetchone()[0] == 0
+    assert not list(office.box.raw_recordings.iterdir())
+
+
+def test_nothing_is_recorded_unless_the_office_wants_it(office: Office) -> None:
+    talk(office, 0.5).hang_up()
+    call = office.call()
+    assert "recording" not in office.events(call["id"])
+    assert not list(office.box.raw_recordings.iterdir())
+
+
+def test_a_recording_cut_by_a_killed_asterisk_still_plays(recording_office: Office) -> None:
+    office = recording_office
+    caller = talk(office, 3)
+    office.asterisk.kill()
+    caller.drop()
+    office.asterisk_again()
+    call = office.call(30)
+    assert call["outcome"] == "interrupted"
+    recording = office.recording(call["id"])
+    file = office.box.recordings / recording["file"]
+    assert recording["is_cut"] and recording["duration_ms"] >= 1000
+    assert "Channels       : 2" in sox_says(file)
+    left, right = sides(file)
+    assert share_of(left, CALLER_HZ) > 0.9 and share_of(right, STAFF_HZ) > 0.9
+
+
+def test_a_call_that_ends_while_the_daemon_is_dead_keeps_its_recording(recording_office: Office) -> None:
+    office = recording_office
+    caller = talk(office, 1)
+    office.daemon.kill()
+    caller.hang_up()
+    office.counter.legs[0].until(State.ENDED)
+    office.daemon.start()
+    call = office.call()
+    assert office.recording(call["id"])["duration_ms"] >= 500
+    assert office.events(call["id"]).count("recording") == 1
