@@ -88,7 +88,8 @@ class Follower:
             entries, position = spool.after(at)
             if position == at:
                 return ended
-            ended += follow.apply(self._db, self._box, spool.id, entries, position, datetime.now(UTC))
+            ended += follow.apply(self._db, self._box, spool.id, entries, position, datetime.now(UTC),
+                                  spool.over_after(position))
 
     def reopen(self, why: str) -> None:
         """Says once why the ledger cannot be read, and opens it anew at the next step."""
