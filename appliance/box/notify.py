@@ -31,6 +31,6 @@ class Notify:
         if self._socket is None:
             return
         try:
-            self._socket.sendto(line.encode(), self._address)
-        except OSError:      # systemd itself is restarting; the next one will arrive
+            self._socket.sendto(line.encode(), socket.MSG_DONTWAIT, self._address)
+        except OSError:      # systemd itself is restarting or late; no call waits for it, the next one will arrive
             return
