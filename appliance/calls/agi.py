@@ -45,11 +45,6 @@ class Agi(pyst2.AGI):  # type: ignore[misc]
         self.env: dict[str, str] = {}
         self._get_agi_env()
 
-    def arguments(self) -> list[str]:
-        """What the dialplan gave after the address, in order."""
-        named = [key for key in self.env if key.startswith("agi_arg_")]
-        return [self.env[key] for key in sorted(named, key=lambda key: int(key[8:]) if key[8:].isdigit() else 0)]
-
     def _get_agi_env(self) -> None:
         for _ in range(MOST_LINES):
             line = self._line()

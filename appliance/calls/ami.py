@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,8 +28,9 @@ class Ami:
     Not for several threads at once.
     """
 
-    def __init__(self, user: str, secret: str, address: tuple[str, int] = ADDRESS) -> None:
-        self._user, self._secret, self._address = user, secret, address
+    def __init__(self, user: str, secret: str, address: tuple[str, int] = ADDRESS,
+                 timeout_s: float = TIMEOUT_S) -> None:
+        self._user, self._secret, self._address, self._timeout_s = user, secret, address, timeout_s
         self._numbers = itertools.count(1)
         self._socket: socket.socket | None = None
 
@@ -46,7 +48,7 @@ class Ami:
             self._socket = None
 
     def ask(self, action: str, **fields: str) -> Message:
-        """The answer to one action. Raises AmiError when it is refused or none comes within 5 s."""
+        """The answer to one action. Raises AmiError when it is refused or none comes within timeout_s."""
         return self.ask_list(action, "", **fields)[0]
 
     def ask_list(self, action: str, last_event: str, **fields: str) -> list[Message]:
@@ -62,7 +64,10 @@ class Ami:
     def live_linkedids(self) -> set[str]:
         """The linkedids of every call Asterisk has now."""
         found = self.ask_list("CoreShowChannels", "CoreShowChannelsComplete")
-        return {message["Linkedid"] for message in found if message.get("Event") == "CoreShowChannel"}
+        live = {message.get("Linkedid", "") for message in found if message.get("Event") == "CoreShowChannel"}
+        if "" in live:      # guessing would end a call that lives
+            raise AmiError("Asterisk names a channel without its call")
+        return live
 
     def put(self, family: str, key: str, value: str) -> None:
         """Keeps a value in Asterisk's own database, where the dialplan finds it while we are dead."""
@@ -87,19 +92,25 @@ class Ami:
         return next((message["Val"] for message in found if "Val" in message), None)
 
     def _connect(self) -> None:
-        self._socket = socket.create_connection(self._address, TIMEOUT_S)
+        self._socket = socket.create_connection(self._address, self._timeout_s)
         self._file = self._socket.makefile("rb")
         if not self._file.readline(LONGEST_LINE).startswith(b"Asterisk Call Manager"):
             raise EOFError("what answers is not Asterisk")
-        self._exchange("Login", "", {"Username": self._user, "Secret": self._secret, "Events": "off"})
+        try:
+            self._exchange("Login", "", {"Username": self._user, "Secret": self._secret, "Events": "off"})
+        except AmiError:
+            self.close()     # not logged in: the next question must not be asked here
+            raise
 
     def _exchange(self, action: str, last_event: str, fields: dict[str, str]) -> list[Message]:
         assert self._socket
         number = str(next(self._numbers))
         lines = [f"Action: {action}", f"ActionID: {number}", *(f"{key}: {_line(text)}" for key, text in fields.items())]
+        until = time.monotonic() + self._timeout_s
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
         found: list[Message] = []
         while True:
+            self._socket.settimeout(max(0.001, until - time.monotonic()))     # events must not put the end off
             message = self._message()
             if message.get("ActionID") != number:
                 continue          # a late answer to a question already given up, or an event

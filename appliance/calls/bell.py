@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 
 from appliance import settings
 from appliance.box import wallclock
-from appliance.calls.agi import Agi
+from appliance.calls.agi import Agi, Refused
 from appliance.calls.events import announce
 from appliance.calls.records import Presentation, caller_name, caller_number, presentation
 from appliance.config import Box
@@ -21,6 +22,7 @@ from appliance.store import db as store
 
 log = logging.getLogger("bell")
 
+SMALL_NUMBER = re.compile("[0-9]{1,9}")
 PATIENCE_S = 0.8      # the dialplan's: a bell that took longer was cut, and writes nothing
 
 
@@ -46,8 +48,8 @@ class Bell:
     A look-up is one indexed read of a WAL snapshot, mostly from the page cache: it waits for no writer.
     """
 
-    def __init__(self, box: Box) -> None:
-        self._box = box
+    def __init__(self, box: Box, patience_s: float = PATIENCE_S) -> None:
+        self._box, self._patience_s = box, patience_s
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
 
     def ringing(self, agi: Agi) -> None:
@@ -65,7 +67,7 @@ class Bell:
                 agi.set_variable("BLOCKED", "yes")
                 return             # nothing rings: the ledger keeps the call
             agi.close()
-            if time.monotonic() - began < PATIENCE_S:
+            if time.monotonic() - began < self._patience_s:
                 write_ring(db, self._box, ring, contact["id"] if contact else None, datetime.now(UTC))
 
     @contextmanager
@@ -81,13 +83,16 @@ class Bell:
 
 
 def ring_from(agi: Agi, country: str) -> Ring:
-    """The ring that an AGI environment tells; agi_arg_1 is the boot number."""
-    env, arguments = agi.env, agi.arguments()
+    """The ring that an AGI environment tells; agi_arg_1 is the boot number. Raises Refused for half of one."""
+    env = agi.env
+    boot, octet = env.get("agi_arg_1", ""), env.get("agi_callingpres", "0")
+    if not SMALL_NUMBER.fullmatch(boot) or not env.get("agi_uniqueid"):
+        raise Refused("a ring without its boot number or its call")
     given = env.get("agi_callerid", "")
     given = "" if given == "unknown" else given
-    withheld = int(env.get("agi_callingpres", "0") or 0) & 0x60 == 0x20    # ITU-T Q.931 §4.5.10, octet 3a
+    withheld = bool(SMALL_NUMBER.fullmatch(octet)) and int(octet) & 0x60 == 0x20    # ITU-T Q.931 §4.5.10, octet 3a
     shown = presentation(given, "prohib" if withheld else "")
-    return Ring(boot=int(arguments[0]), linkedid=env["agi_uniqueid"], channel=env.get("agi_channel", ""),
+    return Ring(boot=int(boot), linkedid=env["agi_uniqueid"], channel=env.get("agi_channel", ""),
                 caller_id=caller_number(given), caller_name=caller_name(env.get("agi_calleridname", ""), given),
                 number=numbers.e164(given, country) if shown is Presentation.ALLOWED else None, presentation=shown)
 

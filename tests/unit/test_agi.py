@@ -134,11 +134,6 @@ def test_nothing_is_dumped_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_arguments_come_in_order() -> None:
-    asked, _ = conversation(env=environment(agi_arg_10="ten", agi_arg_2="two", agi_arg_x="what"))
-    assert asked.arguments()[-3:] == ["7", "two", "ten"]
-
-
 @pytest.mark.parametrize("env", [
     b"no colon\n\n", b"other_key: 1\n\n", b"agi_x: " + b"y" * 5000 + b"\n\n", b"agi_x: torn",
     b"".join(b"agi_%d: 1\n" % number for number in range(10_000)) + b"\n", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 99,
