@@ -13,7 +13,7 @@ from appliance.people import users
 from web import auth, calls, demo, login, recordings
 from web.events import HEAD, Desk
 from web.language import N_
-from web.office import Office, go
+from web.office import Office, go, header
 
 log = logging.getLogger("web")
 
@@ -47,6 +47,11 @@ SENTENCES = {
 
 def create(office: Office) -> Callable[..., Iterable[bytes]]:
     """The WSGI application of this office."""
+    return _served(pages(office), office)
+
+
+def pages(office: Office) -> bottle.Bottle:
+    """Every route there is, behind the gate."""
     app = bottle.Bottle()
     app.add_hook("before_request", lambda: _gate(office))
     app.default_error_handler = lambda error: _error(office, error)
@@ -57,38 +62,43 @@ def create(office: Office) -> Callable[..., Iterable[bytes]]:
     app.post("/language", callback=lambda: _language(office))
     for part in (login, calls, recordings, demo):
         part.routes(app, office)
-    return _with_headers(app)
+    return app
 
 
 def _gate(office: Office) -> None:
     """The one gate: what comes back from here may go on to its page."""
     web, path = office.box.web, request.environ["PATH_INFO"]
-    if not auth.is_our_host(request.get_header("Host", ""), web):
+    if not auth.is_our_host(header("Host"), web):
         raise HTTPError(421)
     session = auth.session(office.db, request.get_cookie(auth.COOKIE), office.clock())
     request.environ["deskbell.session"] = session
     request.environ["deskbell.event"] = history.last_event_id(office.db) if session else 0
     if request.method not in SAFE:
-        own = auth.is_own_page(request.environ["wsgi.url_scheme"], request.get_header("Host", ""),
-                               request.get_header("Origin"), request.get_header("Sec-Fetch-Site"))
+        own = auth.is_own_page(request.environ["wsgi.url_scheme"], header("Host"),
+                               header("Origin"), header("Sec-Fetch-Site"))
         wanted = session.csrf if session else request.get_cookie(auth.FORM_COOKIE)
-        given = request.get_header("X-Deskbell-Token") or request.forms.get("token")
+        given = header("X-Deskbell-Token") or request.forms.get("token")
         if not own or not auth.same(given, wanted):
             raise HTTPError(403)
     if session or auth.is_public(path):
         return
-    if request.method not in SAFE or "text/html" not in request.get_header("Accept", ""):
+    if request.method not in SAFE or "text/html" not in header("Accept"):
         raise HTTPError(401)
     raise HTTPResponse(status=303, headers={"Location": "/setup" if users.is_first_run(office.db) else "/login"})
 
 
-def _with_headers(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+def _served(app: Callable[..., Iterable[bytes]], office: Office) -> Callable[..., Iterable[bytes]]:
+    """The application with the headers that every answer has, and the hand-over of the streams."""
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             given = {name.lower() for name, _ in headers}
             headers = headers + [pair for pair in HEADERS.items() if pair[0].lower() not in given]
             return start_response(status, headers, exc_info)
-        return app(environ, start)
+        answer = app(environ, start)
+        if "deskbell.desk" in environ:
+            _hand_over(office, environ["deskbell.desk"], environ["deskbell.request"])
+            return []
+        return answer
     return wrapped
 
 
@@ -98,7 +108,7 @@ def _error(office: Office, error: HTTPError) -> str:
     title, sentence = SENTENCES.get(error.status_code, SENTENCES[500 if error.status_code >= 500 else 400])
     if error.body and error.status_code == 429:
         sentence = error.body
-    if "text/html" not in request.get_header("Accept", ""):
+    if "text/html" not in header("Accept"):
         response.content_type = "text/plain; charset=utf-8"
         return f"{office.words(title)}. {office.words(sentence)}\n"
     return office.render("error.html", title=office.words(title), sentence=office.words(sentence))
@@ -110,25 +120,29 @@ def _static(office: Office, name: str) -> HTTPResponse:
         raise HTTPError(404)
     kept = f"max-age={YEAR_S}, immutable" if request.query.get("v") == file.version else "no-cache"
     headers = {"Cache-Control": kept, "ETag": f'"{file.version}"', "Content-Type": file.type}
-    if request.get_header("If-None-Match") == headers["ETag"]:
+    if header("If-None-Match") == headers["ETag"]:
         return HTTPResponse(status=304, headers=headers)
     return HTTPResponse(file.content, headers=headers)
 
 
 def _events(office: Office) -> str:
-    """Hands the socket of this request to the hub; the server keeps its hands off it from here on."""
+    """Marks the request as a stream: once this answer is begun, the socket goes to the hub."""
     if request.method != "GET":
         raise HTTPError(405)
-    asked = request.environ["deskbell.request"]
-    connection = asked.conn
-    after = request.get_header("Last-Event-ID") or request.query.get("after", "")
-    asked.sent_headers = asked.close_connection = connection.linger = True
-    connection.socket.sendall(HEAD)
-    connection.wfile.close()          # only the file: the hub must be the last to hold the socket
     assert office.session is not None
-    office.hub.adopt(Desk(connection.socket, connection, office.session.key,
-                          int(after) if after.isdecimal() and len(after) < 19 else None))
+    after = header("Last-Event-ID") or request.query.get("after", "")
+    connection = request.environ["deskbell.request"].conn
+    request.environ["deskbell.desk"] = Desk(connection.socket, connection, office.session.key,
+                                            int(after) if after.isdecimal() and len(after) < 19 else None)
     return ""
+
+
+def _hand_over(office: Office, desk: Desk, asked: Any) -> None:
+    """Gives the socket of a request to the hub; the server keeps its hands off it from here on."""
+    asked.sent_headers = asked.close_connection = asked.conn.linger = True
+    desk.socket.sendall(HEAD)
+    asked.conn.wfile.close()          # only the file: the hub must be the last to hold the socket
+    office.hub.adopt(desk)
 
 
 def _ping(office: Office) -> str:

@@ -60,20 +60,20 @@ def is_our_host(host: str, web: Web) -> bool:
     return True
 
 
-def is_own_page(scheme: str, host: str, origin: str | None, fetch_site: str | None) -> bool:
+def is_own_page(scheme: str, host: str, origin: str, fetch_site: str) -> bool:
     """Whether the browser says that a page of this box sent the request; silence is a no."""
-    if origin is not None:
-        return origin == f"{scheme}://{host}" and fetch_site in (None, "same-origin")
+    if origin:
+        return origin == f"{scheme}://{host}" and fetch_site in ("", "same-origin")
     return fetch_site == "same-origin"
 
 
 def same(given: str | None, wanted: str | None) -> bool:
     """Equal and not empty, in constant time."""
-    return bool(given) and bool(wanted) and hmac.compare_digest(str(given).encode(), str(wanted).encode())
+    return bool(given) and bool(wanted) and hmac.compare_digest(str(given).encode(errors="replace"), str(wanted).encode())
 
 
 def key_of(cookie: str) -> str:
-    return hashlib.sha256(cookie.encode()).hexdigest()
+    return hashlib.sha256(cookie.encode(errors="replace")).hexdigest()
 
 
 def log_in(db: sqlite3.Connection, user_id: int, now: datetime) -> str:

@@ -8,7 +8,7 @@ import bottle
 from bottle import HTTPError, request
 
 from appliance.calls import history
-from web.journey import Teller
+from web.journey import NO_NEWS, Teller
 from web.office import Office
 
 PAGE = 50
@@ -42,5 +42,7 @@ def _call(office: Office, call_id: int) -> str:
     if story is None:
         raise HTTPError(404)
     teller = Teller(office.box, office.words)
+    refusals = [refusal.reason for refusal in story.refusals if refusal.code not in NO_NEWS]
     return office.render("call.html", story=story, row=teller.row(story.call), steps=teller.steps(story),
+                         refusal=teller.refused(refusals[0]) if refusals else "",
                          texts=[(text, teller.text(text)) for text in story.texts])

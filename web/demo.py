@@ -6,7 +6,7 @@ import logging
 import bottle
 from bottle import HTTPError, HTTPResponse, request
 
-from web.office import Office, go
+from web.office import Office, go, header
 
 log = logging.getLogger("web.demo")
 
@@ -29,6 +29,6 @@ def _call(office: Office) -> HTTPResponse | str:
     except OSError as refused:
         log.warning("the demo call was not placed: %s", refused)
         raise HTTPError(503) from refused
-    if request.get_header("X-Deskbell-Token"):       # asked by the page's script: it stays where it is
+    if header("X-Deskbell-Token"):       # asked by the page's script: it stays where it is
         return HTTPResponse(status=204)
     return go("/")

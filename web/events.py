@@ -55,14 +55,14 @@ class Desk:
 
 
 class Hub:
-    """Owns every stream. `adopt` and `revoke` may be called from any thread; all else happens in its own."""
+    """Owns every stream. `adopt` may be called from any thread; all else happens in its own."""
 
     def __init__(self, box: Box, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.box = box
         self.beat_s = time.monotonic()               # when the loop last came round
         self.desks = 0
         self._clock = clock
-        self._inbox: queue.SimpleQueue[Desk | str] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Desk] = queue.SimpleQueue()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -83,11 +83,6 @@ class Hub:
         self._inbox.put(desk)
         os.eventfd_write(self._wake, 1)
 
-    def revoke(self, session: str) -> None:
-        """Ends every stream of a session that was logged out."""
-        self._inbox.put(session)
-        os.eventfd_write(self._wake, 1)
-
     def _run(self) -> None:
         db = store.connect(self.box.store)
         try:
@@ -99,7 +94,7 @@ class Hub:
 class _Loop:
     """What the hub's thread does; nothing here is touched by another."""
 
-    def __init__(self, hub: Hub, db: Any, inbox: queue.SimpleQueue[Desk | str], wake: int,
+    def __init__(self, hub: Hub, db: Any, inbox: queue.SimpleQueue[Desk], wake: int,
                  clock: Callable[[], datetime]) -> None:
         self.hub, self.db, self.inbox, self.wake, self.clock = hub, db, inbox, wake, clock
         self.teller = Teller(hub.box, db)
@@ -130,16 +125,8 @@ class _Loop:
 
     def _take_in(self) -> None:
         os.eventfd_read(self.wake)
-        while True:
-            try:
-                asked = self.inbox.get_nowait()
-            except queue.Empty:
-                return
-            if isinstance(asked, str):
-                for desk in [desk for desk in self.desks.values() if desk.session == asked]:
-                    self._drop(desk)
-            else:
-                self._welcome(asked)
+        while not self.inbox.empty():
+            self._welcome(self.inbox.get())
 
     def _welcome(self, desk: Desk) -> None:
         """What the desk missed while it was away, then what rings and talks now."""
@@ -171,22 +158,26 @@ class _Loop:
                     message = self._message(event, self.clock())
                     for desk in list(self.desks.values()):
                         self._send(desk, message)
+        self._drop_logged_out()
 
     def _message(self, event: history.Event, now: datetime) -> bytes:
         return _frame(event.id, self.teller.event(event, now))
 
     def _heartbeat(self) -> None:
-        sessions = {desk.session for desk in self.desks.values()}
-        now = self.clock()
-        living = auth.living(self.db, sessions, now)
+        living = self._drop_logged_out()
         for desk in list(self.desks.values()):
-            if desk.session in living:
-                self._send(desk, b":\n\n")
-            else:
-                self._drop(desk)
+            self._send(desk, b":\n\n")
         # An open page keeps its session; the write is rare and small.
-        if stale := auth.unseen(self.db, living, now):
-            auth.mark_seen(self.db, stale, now)
+        if stale := auth.unseen(self.db, living, self.clock()):
+            auth.mark_seen(self.db, stale, self.clock())
+
+    def _drop_logged_out(self) -> set[str]:
+        """The sessions that still listen. Whoever logged a session out has committed, and that brought us here."""
+        living = auth.living(self.db, {desk.session for desk in self.desks.values()}, self.clock())
+        for desk in list(self.desks.values()):
+            if desk.session not in living:
+                self._drop(desk)
+        return living
 
     def _serve(self, desk: Desk, what: int) -> None:
         if what & GONE:

@@ -31,6 +31,7 @@ TEXTS = {"queued": N_("Text waits"), "held": N_("Text is held back"), "sending":
          "unknown": N_("Text may have been sent"), "sent": N_("Texted"), "delivered": N_("Texted, delivered"),
          "failed": N_("Text not sent"), "expired": N_("Text not delivered in time"), "cancelled": N_("Text cancelled")}
 TONES = {"delivered": "good", "failed": "bad", "unknown": "bad", "expired": "bad"}
+NO_NEWS = {"answered", "not_inbound"}     # refusals that nobody asks about
 RULES = {"missed": N_("Missed call")}
 
 
@@ -73,6 +74,12 @@ class Teller:
         tone = TONES.get(call.text_state or "", "")
         return Row(call, self.glyph(call), self.word(call), self.who(call), self.shown(call), self.what(call),
                    self.why(call, text), text, tone)
+
+    def refused(self, reason: str) -> str:
+        """Why there was no text, as a sentence."""
+        if reason.startswith("Not texted"):
+            return self.words(reason)
+        return self.words("Not texted: %(reason)s.", reason=self.words(reason))
 
     def text(self, text: Text) -> tuple[str, str]:
         """The state of a text in words, and its tone."""
@@ -123,8 +130,8 @@ class Teller:
         """What came of it, else where it was: the text, why there is none, the extension, the line."""
         if text:
             return text
-        if call.refusal:
-            return self.words("Not texted: %(reason)s", reason=self.words(call.refusal))
+        if call.refusal and call.refusal_code not in NO_NEWS:
+            return self.refused(call.refusal)
         places = [self.extension(call.extension), self.trunk(call.trunk)]
         return " · ".join(place for place in places if place)
 
@@ -146,8 +153,8 @@ class Teller:
         for text in story.texts:
             steps += self._text(text)
         for refusal in story.refusals:
-            steps.append(Step(refusal.at, "text", "q", self.words(
-                "Not texted: %(reason)s", reason=self.words(refusal.reason))))
+            if refusal.code not in NO_NEWS:
+                steps.append(Step(refusal.at, "text", "q", self.refused(refusal.reason)))
         return sorted(steps, key=lambda step: step.at)
 
     def _coming_in(self, story: Story) -> list[Step]:
@@ -169,14 +176,17 @@ class Teller:
                                  if call.extension else words("Answered"))
 
     def _rang(self, call: Call, rang: list[Leg]) -> Step:
-        names = self.words.both(list(dict.fromkeys(self.extension(leg.party) for leg in rang)))
+        parties = list(dict.fromkeys(self.extension(leg.party) for leg in rang))
+        names, count = self.words.both(parties), len(parties)
         until = call.answered_at or call.ended_at
         started = min(leg.started_at for leg in rang)
         if until is None:
-            return Step(started, "bell", "c-brass", self.words("%(names)s: ringing", names=names))
+            return Step(started, "bell", "c-brass", self.words.plural(
+                "%(names)s is ringing", "%(names)s are ringing", count, names=names))
         ms = round((until - started).total_seconds() * 1000)
-        return Step(started, "bell", "c-brass", self.words("%(names)s: rang for %(span)s", names=names,
-                                                           span=self.words.span(max(0, ms))))
+        return Step(started, "bell", "c-brass", self.words.plural(
+            "%(names)s rang for %(span)s", "%(names)s rang for %(span)s", count, names=names,
+            span=self.words.span(max(0, ms))))
 
     def _going_out(self, story: Story) -> list[Step]:
         call, words = story.call, self.words
@@ -224,6 +234,8 @@ class Teller:
         if text.state == "expired":
             steps.append(Step(text.updated_at, "warn", "c-missed", words(
                 "The phone could not be reached in time."), lead=words("Not delivered.")))
+        if text.state == "queued" and text.reason:
+            steps.append(Step(text.updated_at, "clock", "", words(text.reason), lead=words("It waits.")))
         if text.state == "held":
             steps.append(Step(text.updated_at, "clock", "", words(text.reason or ""), lead=words("Held back.")))
         return steps

@@ -74,7 +74,6 @@ def _login(office: Office) -> str | HTTPResponse:
 def _logout(office: Office) -> HTTPResponse:
     if office.session:
         auth.log_out(office.db, office.session.key)
-        office.hub.revoke(office.session.key)
     response.delete_cookie(auth.COOKIE, path="/")
     return go("/login")
 
@@ -82,7 +81,6 @@ def _logout(office: Office) -> HTTPResponse:
 def _enter(office: Office, user_id: int) -> HTTPResponse:
     if office.session:                     # logging in again ends what was there before
         auth.log_out(office.db, office.session.key)
-        office.hub.revoke(office.session.key)
     office.set_cookie(auth.COOKIE, auth.log_in(office.db, user_id, office.clock()))
     response.delete_cookie(auth.FORM_COOKIE, path="/")
     return go("/")

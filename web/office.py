@@ -62,7 +62,7 @@ class Office:
     def words(self) -> Words:
         if "deskbell.words" not in request.environ:
             request.environ["deskbell.words"] = self.languages.choose(
-                request.get_cookie("language"), request.get_header("Accept-Language", ""))
+                request.get_cookie("language"), header("Accept-Language"))
         return request.environ["deskbell.words"]
 
     @property
@@ -100,6 +100,11 @@ class Office:
     def static_url(self, name: str) -> str:
         """The address of a static file; it changes with the file, so that browsers may keep it."""
         return f"/static/{name}?v={self.static[name].version}"
+
+
+def header(name: str, default: str = "") -> str:
+    """A header of this request as the line had it (Latin-1): a browser may send any bytes."""
+    return str(request.environ.get("HTTP_" + name.upper().replace("-", "_"), default))
 
 
 def go(path: str) -> HTTPResponse:

@@ -12,7 +12,7 @@ import bottle
 from bottle import HTTPError, HTTPResponse, request
 
 from appliance.calls import history
-from web.office import Office
+from web.office import Office, header
 
 CHUNK_BYTES = 64 * 1024
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -37,11 +37,11 @@ def _recording(office: Office, call_id: int) -> HTTPResponse:
     if "download" in request.query:
         at = office.words.local(call.started_at)
         headers["Content-Disposition"] = f'attachment; filename="call-{at:%Y-%m-%d-%H%M%S}-{call_id}.wav"'
-    if request.get_header("If-None-Match") == etag:
+    if header("If-None-Match") == etag:
         os.close(descriptor)
         return HTTPResponse(status=304, headers=headers)
-    asked = request.get_header("Range", "")
-    if request.get_header("If-Range", etag) not in (etag, modified):
+    asked = header("Range")
+    if header("If-Range", etag) not in (etag, modified):
         asked = ""                                   # the file is another than the player began with
     part = byte_range(asked, size)
     if part is not None and not part:

@@ -27,6 +27,7 @@ THREADS = 6
 CHECK_EVERY_S = 3.0
 PING_TIMEOUT_S = 5.0
 IDLE_CONNECTION_S = 20
+HANDSHAKE_S = 5
 MOST_BODY_BYTES = 256 * 1024
 MOST_HEADER_BYTES = 32 * 1024
 MOST_IDLE_CONNECTIONS = 300
@@ -40,16 +41,37 @@ class _Gateway(wsgi.Gateway_10):
 
 
 class _Tls(BuiltinSSLAdapter):
-    """Shakes hands in the worker that serves the connection: a silent client must not hold up the next."""
+    """Leaves the handshake to a worker: here it would hold up everyone who connects after a silent client."""
 
     def wrap(self, sock: Any) -> tuple[ssl.SSLSocket, dict[str, str]]:
         return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False), {
             "wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
-class _Server(wsgi.Server):
-    """Cheroot, but a connection costs no thread until it says something: browsers open some ahead."""
+class _Connection(HTTPConnection):
+    """Shakes hands first and goes back to wait: a browser opens connections ahead and none may hold a worker."""
 
+    is_ready = False
+
+    def communicate(self) -> bool:
+        if self.is_ready or not isinstance(self.socket, ssl.SSLSocket):
+            return bool(super().communicate())
+        try:
+            self.socket.settimeout(HANDSHAKE_S)
+            self.socket.do_handshake()
+            self.socket.settimeout(self.server.timeout)
+        except OSError as failed:                  # plain words, an old browser, a client that went away
+            log.info("a client did not come through TLS: %s", failed)
+            return False
+        self.is_ready = True
+        return True
+
+
+class _Server(wsgi.Server):
+    """Cheroot, but a connection costs no thread until it says something."""
+
+    ConnectionClass = _Connection
+    expiration_interval = 0.1       # how often it looks whether to stop
     keep_alive_conn_limit = MOST_IDLE_CONNECTIONS
     max_request_body_size = MOST_BODY_BYTES
     max_request_header_size = MOST_HEADER_BYTES

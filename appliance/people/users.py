@@ -19,6 +19,7 @@ from appliance.store import db as store
 MIN_PASSWORD = 12
 MAX_PASSWORD = 256       # a longer one only costs the box time
 MAX_NAME = 60
+NAME_LIMIT = "A name has 1 to 60 letters."
 CODE_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"   # nothing that reads like another: no I, L, O, U, 0, 1
 CODE_GROUPS, CODE_GROUP = 3, 4                     # 12 of 30 characters: 58 bits
 
@@ -81,9 +82,9 @@ def add_first(db: sqlite3.Connection, name: str, password: str, now: datetime) -
 def hash_password(password: str) -> str:
     """The argon2id hash of a password somebody chose. Raises UserError when it is too short or long."""
     if len(password) < MIN_PASSWORD:
-        raise UserError(f"A password has at least {MIN_PASSWORD} characters. Four words in a row are good.")
+        raise UserError("A password has at least 12 characters. Four words in a row are good.")
     if len(password) > MAX_PASSWORD:
-        raise UserError(f"A password has at most {MAX_PASSWORD} characters.")
+        raise UserError("A password has at most 256 characters.")
     with ONE_AT_A_TIME:
         return HASHER.hash(password)
 
@@ -103,7 +104,7 @@ def verify(db: sqlite3.Connection, name: str, password: str) -> int | None:
 def _checked_name(name: str) -> str:
     name = " ".join(name.split())
     if not name or len(name) > MAX_NAME or not name.isprintable():
-        raise UserError(f"A name has 1 to {MAX_NAME} letters.")
+        raise UserError(NAME_LIMIT)
     return name
 
 

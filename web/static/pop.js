@@ -9,6 +9,7 @@ const words = document.getElementById("words").dataset;
 const dock = document.getElementById("dock");
 const zone = document.body.dataset.zone;
 const title = document.title;
+const language = document.documentElement.lang;
 let ticking = 0;
 
 // What stands in the dock, kept over page changes and shared by all pages of the browser.
@@ -28,6 +29,7 @@ function span(ms) {
   if (h) return fill(words.hours, { h, min: min % 60 });
   return min ? fill(words.minutes, { min, s: s % 60 }) : fill(words.seconds, { s });
 }
+const rank = call => call.state === "ringing" ? 0 : 1;      // what rings stands above what is over
 const who = call => call.name || call.shown || (call.presentation === "withheld" ? words.withheld : words.unavailable);
 const outcome = call => call.direction === "out" ? words.outcomeOut
   : words["outcome" + call.outcome[0].toUpperCase() + call.outcome.slice(1)] || call.outcome;
@@ -57,7 +59,7 @@ function update(call) {
   const turned = !old || old.state !== call.state;
   const now = { ...call, last: call.state === "ended" ? old.last : call.last, turned_at: turned ? Date.now() : old.turned_at };
   pops = pops.filter(pop => pop.call_id !== call.call_id);
-  keep("pops", [...pops, now].sort((a, b) => b.call_id - a.call_id).slice(0, MOST));
+  keep("pops", [...pops, now].sort((a, b) => rank(a) - rank(b) || b.call_id - a.call_id).slice(0, MOST));
   if (!old && document.visibilityState === "visible") {
     const said = { who: who(call), line: call.trunk };
     document.getElementById("pop-alert").textContent = fill(call.trunk ? words.alert : words.alertBare, said);
@@ -83,10 +85,9 @@ function render() {
     if (!node) {
       node = document.getElementById("pop").content.firstElementChild.cloneNode(true);
       node.dataset.call = call.call_id;
-      const newer = [...dock.querySelectorAll(".pop")].find(other => Number(other.dataset.call) < call.call_id);
-      dock.insertBefore(node, newer || dock.querySelector(".close-all"));
-      write(node, call, "past");
+      write_past(node, call);
     }
+    if (dock.children[place] !== node) dock.insertBefore(node, dock.children[place] || null);
     write(node, call);
     const is_folded = place > 0 || has_answer(call) && Date.now() - call.turned_at > FOLD_MS;
     node.classList.toggle("thin", is_folded);
@@ -99,21 +100,19 @@ function render() {
   if (pops.length) ticking = setTimeout(render, 1000 - Date.now() % 1000);
 }
 
-function write(node, call, part) {
-  const of = name => node.querySelector(`[data-of="${name}"]`);
-  const set = (name, text) => { const place = of(name); if (place.textContent !== text) place.textContent = text; };
-  if (part === "past") {
-    write_past(of("last"), of("first"), call);
-    return;
-  }
+const part = (node, name) => node.querySelector(`[data-of="${name}"]`);
+
+function write(node, call) {
+  const set = (name, text) => { const place = part(node, name); if (place.textContent !== text) place.textContent = text; };
+  const is_new = call.number && call.contact === null && !call.name && !call.last.length;
   node.classList.toggle("answered", has_answer(call));
   node.classList.toggle("missed", call.state === "ended" && !has_answer(call));
   node.classList.toggle("ringing", call.state === "ringing");
-  set("name", call.name || (call.shown && call.contact === null ? words.new : who(call)));
-  set("number", call.shown || (call.name ? who({ ...call, name: null }) : ""));
+  set("name", is_new ? words.new : who(call));
+  set("number", is_new || call.name ? call.shown || who({ ...call, name: null }) : "");
   set("state", state(call));
   set("clock", call.state === "ended" ? "" : clock(Math.max(0, Math.floor((Date.now() - call.seen_at) / 1000))));
-  of("link").href = "/call/" + Number(call.call_id);
+  part(node, "link").href = "/call/" + Number(call.call_id);
   node.setAttribute("aria-label", who(call));
   node.querySelector("[data-do=close-pop]").setAttribute("aria-label", words.close);
 }
@@ -126,10 +125,11 @@ function state(call) {
   return outcome(call);
 }
 
-function write_past(last, first, call) {
-  first.hidden = call.number === null || call.last.length > 0;
+function write_past(node, call) {
+  const last = part(node, "last");
+  part(node, "first").hidden = call.number === null || call.last.length > 0;
   last.hidden = call.last.length === 0;
-  const day = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", timeZone: zone });
+  const day = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { weekday: "short", day: "numeric", month: "short", timeZone: zone });
   for (const past of call.last) {
     const line = document.createElement("li"), what = document.createElement("a"), when = document.createElement("span");
     const ms = past.talk_ms ?? past.ring_ms;

@@ -1,0 +1,114 @@
+"""The one gate: who may ask for what, and what every answer carries."""
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from appliance.config import ConfigError
+from tests.desk import Browser, Office, box_at
+from web import app, auth, server
+from web.events import Hub
+from web.office import Office as Pages
+
+EXAMPLES = {"<name>": "desk.css", "<call_id:int>": "1"}
+
+
+def routes(folder: Path) -> list[tuple[str, str]]:
+    """Every method and path of the application, with example values in it."""
+    box = box_at(folder / "routes", demo=folder)
+    found = []
+    for route in app.pages(Pages(box, Hub(box))).routes:
+        path = route.rule
+        for pattern, example in EXAMPLES.items():
+            path = path.replace(pattern, example)
+        assert "<" not in path, f"give {route.rule} an example"
+        found.append((route.method, path))
+    return found
+
+
+def test_no_route_but_the_public_ones_opens_without_a_session(office: Office, tmp_path: Path) -> None:
+    amy, stranger = office.browser(), office.browser(logged_in=False)
+    office.recorded(office.missed())
+    walked = routes(tmp_path)
+    assert len(walked) > 10
+    for method, path in walked:
+        if path in auth.PUBLIC or path.startswith("/static/"):
+            continue
+        page = stranger.ask(method, path, headers={"Accept": "text/html"})
+        assert page.status in (303, 401, 403), (method, path)
+        assert page.headers.get("Location") in (None, "/login")
+        assert b"Margaret" not in page.body and b"RIFF" not in page.body
+        assert stranger.ask(method, path).status in (401, 403)
+    assert amy.get("/").status == 200
+
+
+def test_the_public_list_is_short() -> None:
+    assert auth.PUBLIC == {"/login", "/setup", "/ping"}
+
+
+def test_no_post_works_without_its_token(office: Office, amy: Browser, tmp_path: Path) -> None:
+    posts = [path for method, path in routes(tmp_path) if method not in ("GET", "HEAD")]
+    assert len(posts) >= 4
+    for path in posts:
+        assert amy.post(path, {"story": "miss"}, token="").status == 403
+        assert amy.post(path, {"story": "miss"}, token="guessed").status == 403
+        assert office.browser(logged_in=False).post(path, token="").status == 403
+    assert amy.get("/").status == 200       # nobody was logged out
+
+
+@pytest.mark.parametrize("headers", [
+    {"Origin": "https://evil.example", "Sec_Fetch_Site": "cross-site"},
+    {"Origin": "null", "Sec_Fetch_Site": "cross-site"},
+    {"Origin": "", "Sec_Fetch_Site": "cross-site"},
+    {"Origin": "", "Sec_Fetch_Site": ""},
+    {"Sec_Fetch_Site": "same-site"},
+])
+def test_a_form_of_another_site_is_refused_even_with_a_token(amy: Browser, headers: dict[str, str]) -> None:
+    assert amy.post("/logout", **headers).status == 403
+    assert amy.get("/").status == 200
+
+
+@pytest.mark.parametrize(("host", "status"), [
+    ("evil.example", 421), ("evil.example:8080", 421), ("127.0.0.1.evil.example", 421), ("deskbell.local", 303),
+    ("DESKBELL.local:8080", 303), ("localhost", 303), ("192.168.1.20:8080", 303), ("[::1]:8080", 303), ("2130706433", 421),
+])
+def test_a_name_that_is_not_ours_is_refused(office: Office, host: str, status: int) -> None:
+    assert office.browser(logged_in=False).get("/", Host=host).status == (303 if status == 303 else 421)
+
+
+def test_every_answer_forbids_foreign_code_frames_and_keeping(office: Office, amy: Browser) -> None:
+    for page in (amy.get("/"), amy.get("/call/999"), amy.get("/no/such/page"), office.browser(False).get("/login"),
+                 amy.post("/logout", token="")):
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'self'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        assert page.headers["X-Content-Type-Options"] == "nosniff" and page.headers["X-Frame-Options"] == "DENY"
+        assert page.headers["Cache-Control"] == "no-store"
+        assert not re.search(r"<style|style=|<script(?! type=\"module\" src=\"/static/)|\son\w+=|https?://", page.text)
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(office: Office) -> None:
+    line = office.browser(False).set_up(office.box).headers["Set-Cookie"].lower()
+    assert "httponly" in line and "samesite=strict" in line
+
+
+@pytest.mark.parametrize("path", ["/call/999", "/call/-1", "/call/99999999999999999999", "/call/x", "/recording/999",
+                                  "/?before=yesterday", "/?show=everything", "/static/none", "/static/..%2fapp.py",
+                                  "/static/%2e%2e/app.py", "/favicon.ico"])
+def test_what_is_not_there_is_said_in_a_sentence(amy: Browser, path: str) -> None:
+    page = amy.get(path)
+    assert page.status == 404 and "There is no such page" in page.text
+
+
+def test_a_wrong_method_is_said_in_a_sentence(amy: Browser) -> None:
+    assert "That cannot be done here" in amy.post("/call/1").text
+
+
+def test_pages_leave_the_box_only_encrypted(tmp_path: Path) -> None:
+    box = box_at(tmp_path)
+    with pytest.raises(ConfigError, match="only encrypted"):
+        server.check(replace(box, web=replace(box.web, listen="0.0.0.0")))
+    server.check(replace(box, web=replace(box.web, listen="0.0.0.0", tls=True)))
+    server.check(replace(box, web=replace(box.web, listen="::1")))

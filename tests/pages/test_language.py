@@ -1,0 +1,132 @@
+"""Every word of the pages can be said in another language, and a new one needs no code."""
+from __future__ import annotations
+
+import ast
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from appliance.people import users
+from web import language, messages
+from web.language import Languages
+
+WEB = Path(language.__file__).parent
+BERLIN = ZoneInfo("Europe/Berlin")
+SAID_AS_IS = {"Deskbell", "· Deskbell"}
+READ_ALOUD = {"aria-label", "title", "placeholder", "alt", "aria-description"}
+RUSSIAN = r'''
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\n"
+"Plural-Forms: nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20) ? 1 : 2);\n"
+
+msgid "History"
+msgstr "История"
+
+msgid "Monday"
+msgstr "понедельник"
+
+msgid "%(n)s text"
+msgid_plural "%(n)s texts"
+msgstr[0] "%(n)s сообщение"
+msgstr[1] "%(n)s сообщения"
+msgstr[2] "%(n)s сообщений"
+'''
+
+
+class Words(HTMLParser):
+    """Collects what a reader would see or hear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.found.append(data)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attributes
+                       if name in READ_ALOUD or name.startswith("data-") and " " in (value or "").strip()]
+
+
+def unmarked(template: str) -> list[str]:
+    """The words in a template that no catalogue could translate."""
+    bare = re.sub(r"{%-?\s*trans\b.*?endtrans\s*-?%}", "", template, flags=re.S)
+    bare = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}", "", bare, flags=re.S)
+    words = Words()
+    words.feed(bare)
+    return [text.strip() for text in words.found if re.search(r"[^\W\d_]", text) and text.strip() not in SAID_AS_IS]
+
+
+@pytest.mark.parametrize("template", sorted((WEB / "templates").iterdir()), ids=lambda path: path.name)
+def test_templates_have_no_unmarked_words(template: Path) -> None:
+    assert unmarked(template.read_text()) == []
+
+
+def test_an_unmarked_word_would_be_found() -> None:
+    assert unmarked("<p>{{ _('Marked') }}</p><p>Not marked</p>") == ["Not marked"]
+    assert unmarked('<button aria-label="Close"></button>') == ["Close"]
+
+
+@pytest.mark.parametrize("script", sorted((WEB / "static").glob("*.js")), ids=lambda path: path.name)
+def test_scripts_write_no_words_of_their_own(script: Path) -> None:
+    code = re.sub(r"//.*", "", script.read_text())
+    assert [text for text in re.findall(r'"([^"\n]*)"', code) if re.search(r"^[A-Z][a-z]+ [a-z]+ ", text)] == []
+
+
+def test_every_marked_message_stands_in_the_template_of_the_catalogues() -> None:
+    assert (WEB / "locale" / "deskbell.pot").read_text() == messages.template(), \
+        "run: python3 -m web.messages > web/locale/deskbell.pot"
+
+
+def test_messages_given_to_words_are_literals() -> None:
+    for file in WEB.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "N_":
+                assert isinstance(node.args[0], ast.Constant), f"{file.name}:{node.lineno}"
+
+
+@pytest.fixture
+def russian(tmp_path: Path) -> Languages:
+    folder = tmp_path / "ru" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "deskbell.po").write_text(RUSSIAN)
+    return Languages(BERLIN, locale=tmp_path)
+
+
+def test_a_catalogue_alone_makes_a_language(russian: Languages) -> None:
+    words = russian.choose(None, "ru-RU,ru;q=0.9,en;q=0.5")
+    assert words.language == "ru" and words("History") == "История" and words("Log in") == "Log in"
+    assert [words.plural("%(n)s text", "%(n)s texts", n) for n in (1, 3, 11, 21)] == [
+        "1 сообщение", "3 сообщения", "11 сообщений", "21 сообщение"]
+    assert words.day(datetime(2026, 11, 16, 12, tzinfo=UTC)) == "понедельник, 16 November"
+
+
+@pytest.mark.parametrize(("wanted", "accepted", "language"), [
+    (None, "", "en"), (None, "ru", "ru"), (None, "fr,ru;q=0.5", "ru"), ("en", "ru", "en"), ("xx", "ru;q=0.1", "ru"),
+    (None, "ru;q=0", "en"), (None, ";;;,q=", "en"), (None, "*", "en"), (None, "ru;q=abc,en", "en"), (None, "r" * 9999, "en"),
+])
+def test_the_user_chooses_then_the_browser_then_the_box(russian: Languages, wanted: str | None, accepted: str, language: str) -> None:
+    assert russian.choose(wanted, accepted).language == language
+
+
+def test_spans_and_days_read_as_people_say_them() -> None:
+    words = Languages(BERLIN).choose(None, "")
+    text = [words.span(ms).replace("\N{NO-BREAK SPACE}", " ") for ms in (0, 24_400, 60_000, 192_000, 3_840_000)]
+    assert text == ["0 s", "24 s", "1 min 0 s", "3 min 12 s", "1 h 4 min"]
+    now = datetime(2026, 11, 17, 23, 30, tzinfo=UTC)       # already the 18th in the shop
+    assert words.near(now, now) == "Today" and words.near(now - timedelta(hours=2), now) == "Yesterday"
+    assert words.day(now) == "Wednesday, 18 November" and words.day_short(now, now) == "Wed 18 Nov"
+    assert words.day_short(datetime(2025, 1, 2, tzinfo=UTC), now) == "2 Jan 2025"
+
+
+def test_the_sentences_about_passwords_name_the_real_limits() -> None:
+    with pytest.raises(users.UserError, match=str(users.MIN_PASSWORD)):
+        users.hash_password("x" * (users.MIN_PASSWORD - 1))
+    with pytest.raises(users.UserError, match=str(users.MAX_PASSWORD)):
+        users.hash_password("x" * (users.MAX_PASSWORD + 1))
+    assert str(users.MAX_NAME) in users.NAME_LIMIT

@@ -1,0 +1,132 @@
+"""The first run, log in, log out and what the store keeps of it."""
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from appliance.people import users
+from appliance.store import db as store
+from tests.desk import PASSWORD, Browser, Office
+from web import auth
+
+
+def test_before_the_first_run_every_page_leads_to_it(office: Office) -> None:
+    stranger = office.browser(logged_in=False)
+    assert stranger.get("/").headers["Location"] == "/setup"
+    assert stranger.get("/login").headers["Location"] == "/setup"
+    assert "Code of this box" in stranger.get("/setup").text
+
+
+def test_the_code_of_the_sticker_lets_the_first_user_in_once(office: Office) -> None:
+    code = users.sticker(office.box).read_text().strip() if users.sticker(office.box).exists() else users.first_run_code(office.box)
+    amy = office.browser(logged_in=False)
+    assert amy.set_up(office.box, code=code.lower().replace("-", " ")).status == 303
+    assert amy.get("/").status == 200
+    late = office.browser(logged_in=False)
+    assert late.set_up(office.box, name="Eve").headers["Location"] == "/login"
+    assert late.get("/").status == 303
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"code": "AAAA-BBBB-CCCC"}, "not the code of this box"),
+    ({"code": ""}, "not the code of this box"),
+    ({"password": "short", "again": "short"}, "at least 12 characters"),
+    ({"again": "something else"}, "two passwords differ"),
+    ({"name": "   "}, "A name has"),
+])
+def test_a_first_run_that_does_not_fit_is_said_in_a_sentence(office: Office, given: dict[str, str], said: str) -> None:
+    page = office.browser(logged_in=False).set_up(office.box, **given)
+    assert page.status in (400, 403) and said in page.text
+    assert users.is_first_run(office.db)
+
+
+def test_the_code_cannot_be_guessed_on(office: Office) -> None:
+    eve = office.browser(logged_in=False)
+    for _ in range(auth.FREE_TRIES):
+        assert eve.set_up(office.box, code="AAAA-BBBB-CCCC").status == 403
+    page = eve.set_up(office.box)
+    assert page.status == 429 and "Wait" in page.text and int(page.headers["Retry-After"]) > 0
+    assert users.is_first_run(office.db)
+
+
+def test_a_wrong_password_is_locked_out_after_a_few_tries(office: Office, amy: Browser) -> None:
+    eve = office.browser(logged_in=False)
+    for _ in range(auth.FREE_TRIES):
+        assert eve.log_in(password="wrong wrong wrong").status == 403
+    assert eve.log_in().status == 429          # even the right one waits
+    assert amy.get("/").status == 200          # who is in stays in
+
+
+def test_a_lockout_ends_and_grows() -> None:
+    lockout, now_s = auth.Lockout(), 1000.0
+    for _ in range(auth.FREE_TRIES):
+        assert lockout.wait_s("Amy", "10.0.0.5", now_s) == 0
+        lockout.wrong("Amy", "10.0.0.5", now_s)
+    assert lockout.wait_s("Amy", "10.0.0.5", now_s) in (30, 31)
+    assert lockout.wait_s("Amy", "10.0.0.6", now_s) == 0, "another desk is not punished"
+    assert lockout.wait_s("Amy", "10.0.0.5", now_s + 31) == 0
+    lockout.wrong("Amy", "10.0.0.5", now_s + 31)
+    assert lockout.wait_s("Amy", "10.0.0.5", now_s + 31) > 50
+
+
+def test_many_names_from_one_address_are_locked_out_too() -> None:
+    lockout = auth.Lockout()
+    for n in range(auth.FREE_TRIES_ADDRESS):
+        lockout.wrong(f"user{n}", "10.0.0.5", 0.0)
+    assert lockout.wait_s("Amy", "10.0.0.5", 0.0) > 0
+
+
+def test_an_unknown_name_and_a_wrong_password_read_the_same(office: Office, amy: Browser) -> None:
+    one, other = office.browser(False).log_in("Nobody"), office.browser(False).log_in(password="wrong wrong wrong")
+    assert one.status == other.status == 403
+    assert "do not belong together" in one.text and "do not belong together" in other.text
+
+
+def test_log_out_ends_the_session_for_good(office: Office, amy: Browser) -> None:
+    cookie = dict(amy.cookies)
+    assert amy.post("/logout").headers["Location"] == "/login"
+    thief = office.browser(logged_in=False)
+    thief.cookies = cookie
+    assert thief.get("/").status == 303
+    assert office.db.execute("SELECT count(*) FROM session").fetchone()[0] == 0
+
+
+def test_each_log_in_has_a_new_session(office: Office, amy: Browser) -> None:
+    before = amy.cookies[auth.COOKIE]
+    other = office.browser()
+    assert other.cookies[auth.COOKIE] != before
+
+
+def test_a_session_cookie_from_before_is_not_adopted(office: Office, amy: Browser) -> None:
+    victim = office.browser(logged_in=False)
+    victim.cookies[auth.COOKIE] = "chosen-by-the-attacker"
+    victim.log_in()
+    assert victim.cookies[auth.COOKIE] != "chosen-by-the-attacker" and victim.get("/").status == 200
+
+
+def test_the_store_holds_neither_password_nor_cookie(office: Office, amy: Browser) -> None:
+    office.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = office.box.store.read_bytes()
+    assert PASSWORD.encode() not in content and amy.cookies[auth.COOKIE].encode() not in content
+    assert b"$argon2id$" in content
+
+
+def test_an_idle_session_ends_and_a_used_one_lives(office: Office, amy: Browser) -> None:
+    key = auth.key_of(amy.cookies[auth.COOKIE])
+    set_seen(office.db, key, auth.SESSION_IDLE - timedelta(minutes=1))
+    assert amy.get("/").status == 200
+    assert office.db.execute("SELECT seen_at FROM session").fetchone()[0] > store.iso(datetime.now(UTC) - timedelta(minutes=1))
+    set_seen(office.db, key, auth.SESSION_IDLE + timedelta(minutes=1))
+    assert amy.get("/").status == 303
+
+
+def test_the_sticker_is_not_for_everyone(office: Office) -> None:
+    users.first_run_code(office.box)
+    assert users.sticker(office.box).stat().st_mode & 0o007 == 0
+    assert users.first_run_code(office.box) == users.first_run_code(office.box)
+
+
+def set_seen(db: sqlite3.Connection, key: str, ago: timedelta) -> None:
+    db.execute("UPDATE session SET seen_at = ? WHERE token_hash = ?", (store.iso(datetime.now(UTC) - ago), key))
