@@ -21,7 +21,7 @@ log = logging.getLogger("recordings")
 RATE = 8000                       # MixMonitor's raw stream is 8 kHz signed linear whatever the codec
 FRAME_BYTES = 4                   # left (the caller) and right (the staff), 16 bits each
 BYTES_A_SECOND = RATE * FRAME_BYTES
-RAW_NAME = re.compile(r"(\d+)-(.+)\.raw")
+RAW_NAME = re.compile(r"([0-9]{1,9})-([A-Za-z0-9.-]+)\.raw")        # the dialplan's: boot and linkedid
 
 
 def keep_finished(db: sqlite3.Connection, box: Box) -> list[int]:

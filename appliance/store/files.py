@@ -10,14 +10,18 @@ from typing import BinaryIO
 def write_durably(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
     """Puts content (bytes, or what the callable writes) at path, whole or not at all."""
     aside = path.with_name(path.name + ".tmp")
-    with open(aside, "wb") as file:
-        if callable(content):
-            content(file)
-        else:
-            file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
+    try:
+        with open(aside, "wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)      # on a full disk half a file is only in the way
+        raise
     flush_folder(path.parent)
 
 
