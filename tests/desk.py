@@ -23,14 +23,21 @@ LIMIT_S = 10.0
 
 
 def box_at(folder: Path, **more: object) -> config.Box:
-    """A small shop whose files live in `folder` and whose pages take any free port."""
+    """A small shop whose files live in `folder` and whose pages take a free port."""
     box = config.Box(state=folder / "state", spool=folder / "spool", run=folder / "run",
                      trunks=(config.Trunk("line1", "Line 1", "127.0.0.1:5070"),),
                      extensions=(config.Extension("101", "Counter"), config.Extension("102", "Workshop")),
-                     web=config.Web(port=0, hosts=("deskbell.local",)))
+                     web=config.Web(port=free_port(), hosts=("deskbell.local",)))
     box = replace(box, **more)     # type: ignore[arg-type]
     box.recordings.mkdir(parents=True, exist_ok=True)
     return box
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def eventually[T](ask: Callable[[], T], limit_s: float = LIMIT_S) -> T:
@@ -58,9 +65,7 @@ class Office:
 
     def restart(self) -> None:
         """The pages go away and come back on the same port."""
-        port = self.server.port
         self.server.stop()
-        self.box = replace(self.box, web=replace(self.box.web, port=port))
         self.server = Server(self.box)
         self.server.start()
 

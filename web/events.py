@@ -73,7 +73,8 @@ class Hub:
     def stop(self) -> None:
         self._stop.set()
         os.eventfd_write(self._wake, 1)
-        self._thread.join(5)
+        if self._thread.ident:
+            self._thread.join(5)
 
     def is_alive(self) -> bool:
         return self._thread.is_alive() and time.monotonic() - self.beat_s < 5
