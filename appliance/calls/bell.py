@@ -127,4 +127,6 @@ def write_ring(db: sqlite3.Connection, box: Box, ring: Ring, contact_id: str | N
             INSERT INTO leg (call_id, uniqueid, channel, party, is_caller, started_at)
             VALUES (?, ?, ?, ?, 1, ?)""", (made["id"], ring.linkedid, ring.channel, ring.trunk, at))
         announce(db, "ringing", made["id"], now)
-    log.info("Ringing on %s: %s.", ring.trunk, numbers.short(ring.number or ring.caller_id))
+    is_shown = ring.presentation is Presentation.ALLOWED
+    who = numbers.short(ring.number or ring.caller_id) if is_shown else ring.presentation
+    log.info("Ringing on %s: %s.", ring.trunk, who)

@@ -34,13 +34,25 @@ def e164(raw: str, country: str) -> str | None:
     """
     if not raw or len(raw) > LONGEST:
         return None
-    try:
-        number = phonenumbers.parse(raw, country)
-    except NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    for spelling in (_without_plus(raw, country), raw):
+        try:
+            number = phonenumbers.parse(spelling, country)
+        except NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            return str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    return None
+
+
+def _without_plus(raw: str, country: str) -> str:
+    """Gateways write 491701234567 for +49…: with a plus that is a mobile, as a German number a landline of Leer."""
+    code = str(phonenumbers.country_code_for_region(country))
+    return "+" + raw if raw.isascii() and raw.isdigit() and raw.startswith(code) else ""
+
+
+def is_country(code: str) -> bool:
+    """True for an ISO 3166-1 alpha-2 code whose numbering plan is known ("GB", not "UK")."""
+    return code in phonenumbers.SUPPORTED_REGIONS
 
 
 def kind(number: str) -> Kind:
@@ -75,6 +87,7 @@ def short(number: str | None) -> str:
     """The number as a log may show it: enough to find the call, not to ring the person."""
     if not number:
         return "no number"
-    if len(number) <= 5:
+    if len(number) <= 3:          # a desk of ours, an emergency number
         return number
-    return f"{number[:5]}…{number[-3:]}" if len(number) > 9 else f"{number[:2]}…{number[-2:]}"
+    shown = (5, 3) if len(number) >= 12 else (2, 2) if len(number) >= 6 else (1, 1)
+    return f"{number[:shown[0]]}…{number[-shown[1]:]}"
