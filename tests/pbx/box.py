@@ -17,6 +17,7 @@ from appliance import config
 from appliance.box.provision import provision
 
 REPO = Path(__file__).resolve().parents[2]
+DISPOSABLE = Path("/usr/lib/deskbell")     # where the repo stands in the root of the tests, and nowhere else with tests
 ASTERISK_ETC = Path("/etc/asterisk")
 LOG = Path("/var/log/asterisk/messages.log")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": str(REPO),
@@ -145,8 +146,8 @@ class Daemon:
 class Asterisk:
     """The shipping configuration under the user asterisk."""
 
-    def __init__(self, box: config.Box, etc: Path = ASTERISK_ETC) -> None:
-        self.box, self.etc = box, etc
+    def __init__(self, box: config.Box) -> None:
+        self.box = box
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, limit_s: float = 30.0) -> Asterisk:
@@ -154,7 +155,7 @@ class Asterisk:
         provision(self.box, starting_asterisk=True)
         Path("/run/asterisk").mkdir(exist_ok=True)
         shutil.chown("/run/asterisk", "asterisk", "asterisk")
-        command = as_user("asterisk", "asterisk", "-C", str(self.etc / "asterisk.conf"), "-f", "-n")
+        command = as_user("asterisk", "asterisk", "-f", "-n")
         with Path("/run/asterisk-console.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             cwd="/", umask=0o007, env=ENVIRONMENT)
@@ -163,8 +164,7 @@ class Asterisk:
 
     def ask(self, command: str) -> str:
         """What Asterisk's console says to this command; empty when Asterisk is not there."""
-        done = subprocess.run(["asterisk", "-C", str(self.etc / "asterisk.conf"), "-rx", command],
-                              capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["asterisk", "-rx", command], capture_output=True, text=True, timeout=60, check=False)
         return done.stdout
 
     @property
@@ -193,7 +193,7 @@ def prepare(toml: str = BOX_TOML) -> config.Box:
     subprocess.run(["systemd-tmpfiles", "--create", str(REPO / "systemd/tmpfiles.conf")], check=True)
     for astdb in Path("/var/lib/asterisk").glob("astdb.sqlite3*"):
         astdb.unlink()
-    lay_configuration(ASTERISK_ETC)
+    _lay_configuration(ASTERISK_ETC)
     path = Path("/etc/deskbell/box.toml")
     path.write_text(toml)
     path.chmod(0o644)
@@ -201,11 +201,9 @@ def prepare(toml: str = BOX_TOML) -> config.Box:
     return config.load(path)
 
 
-def lay_configuration(etc: Path) -> None:
+def _lay_configuration(etc: Path) -> None:
     """The repo's image/asterisk, and nothing of Debian's samples, as the root recipe does it."""
-    if etc.exists():
-        _empty(etc)
-    etc.mkdir(exist_ok=True)
+    _empty(etc)
     for file in (REPO / "image/asterisk").glob("*.conf"):
         shutil.copy(file, etc)
         (etc / file.name).chmod(0o644)

@@ -3,14 +3,19 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import sqlite3
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from appliance import settings
+from appliance.box.provision import provision, sip_secret
 from appliance.config import Box
 from appliance.people import contacts
 from appliance.store import db as store
+from tests.pbx import box as boxes
 from tests.pbx.box import Asterisk, Daemon, wait
 from tests.sip import RING, Leg, Line, Manner, Phone, State
 
@@ -189,6 +194,29 @@ class Office:
         if self.daemon.is_running:
             self.daemon.stop()
         self.asterisk.stop()
+
+
+@contextlib.contextmanager
+def running(before: Callable[[Box], None] = lambda box: None) -> Iterator[Office]:
+    """An office from its first boot to its end; `before` may still change what was laid out."""
+    os.umask(0o007)
+    box = boxes.prepare()
+    provision(box)
+    before(box)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        asterisk = Asterisk(box).start()
+        daemon = Daemon("calls", "deskbell-calls", Path(folder), boxes.ENVIRONMENT)
+        try:
+            daemon.start()
+            phones = [Phone(desk.number, sip_secret(box, desk)).register() for desk in box.extensions]
+            office = Office(box, asterisk, daemon, Line(), phones)
+            yield office
+            office.close()
+        finally:
+            for process in (daemon.process, asterisk.process):
+                if process is not None and process.poll() is None:
+                    process.kill()
 
 
 @contextlib.contextmanager
