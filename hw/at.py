@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import queue
 import re
@@ -26,6 +27,11 @@ WRITE_TIMEOUT_S = 2.0
 LONGEST_LINE = 2048
 UNASKED = ("RING", "+CRING", "+CLIP", "+CDS", "+CDSI", "+CMTI", "+CMT", "+CREG", "+CEREG", "+CUSD", "NO CARRIER")
 TWO_LINES = ("+CDS", "+CMT")
+OPENING = {
+    errno.ENOENT: "no modem there.", errno.EACCES: "this program may not open the port.",
+    errno.EAGAIN: "another program has the modem.", errno.EBUSY: "another program has the modem.",
+}
+HEX = re.compile("[0-9A-Fa-f]{4,}")
 ERROR = re.compile(r"\+(CME|CMS) ERROR: *(\d+)|ERROR|COMMAND NOT SUPPORT")
 
 
@@ -97,8 +103,8 @@ class AtEngine:
         try:
             self._serial = serial.Serial(self.port, 115200, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True)
         except (serial.SerialException, OSError) as missing:
-            taken = "exclusively lock" in str(missing) or getattr(missing, "errno", None) == 16
-            raise GsmGone(self.port, "another program has the modem." if taken else "no modem there.") from missing
+            why = OPENING.get(missing.errno or 0, f"no modem there ({os.strerror(missing.errno or errno.EIO)}).")
+            raise GsmGone(self.port, why) from missing
         self._wake_r, self._wake_w = os.pipe()
         self._gone = None
         self._thread.start()
@@ -119,7 +125,7 @@ class AtEngine:
     @property
     def is_alive(self) -> bool:
         """False once the port vanished."""
-        return self._gone is None
+        return self._gone is None and self._thread.is_alive()
 
     def command(self, text: str, timeout_s: float = COMMAND_TIMEOUT_S) -> list[str]:
         """The lines before OK. Raises GsmRejected for an error or no answer, GsmGone for a dead port."""
@@ -149,8 +155,8 @@ class AtEngine:
             try:
                 return future.result(0.5)
             except TimeoutError:
-                if self._gone is not None and not self._thread.is_alive() and not future.done():
-                    raise GsmGone(self.port, self._gone) from None
+                if not self._thread.is_alive() and not future.done():
+                    raise GsmGone(self.port, self._gone or "the port is closed.") from None
                 self._meanwhile()
 
     def _wake(self) -> None:
@@ -251,10 +257,12 @@ class AtEngine:
     def _resync(self) -> None:
         for _ in range(RESYNC_TRIES):
             self._say("AT", "\x1b\rAT\r")
-            if self._final(time.monotonic() + RESYNC_TIMEOUT_S) == "OK":
-                self._receive(time.monotonic() + 0.02)  # a modem freed from its prompt says OK twice
-                self._lines = []
-                return
+            until = time.monotonic() + RESYNC_TIMEOUT_S
+            while self._receive(until):
+                if "OK" in self._lines:  # an ERROR before it was for the ESC
+                    self._receive(time.monotonic() + 0.02)  # a modem freed from its prompt says OK twice
+                    self._lines = []
+                    return
         raise GsmGone(self.port, "the modem does not answer.")
 
     def _final(self, until: float) -> str | None:
@@ -312,9 +320,9 @@ class AtEngine:
                 self._take(text)
 
     def _take(self, line: str) -> None:
-        if self._header is not None:
-            self.unasked.put(Unasked(self._header.name, self._header.rest, line))
-            self._header = None
+        header, self._header = self._header, None
+        if header is not None and HEX.fullmatch(line):
+            self.unasked.put(Unasked(header.name, header.rest, line))
             return
         name, _, rest = line.partition(":")
         if name == "+CMGS" and self._sent != "AT+CMGS":  # the late answer of a text we gave up on

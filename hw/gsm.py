@@ -1,10 +1,11 @@
 """A GSM radio: a few verbs, and the driver that speaks AT to the modems of this world."""
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -48,7 +49,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Incoming:
-    """A text that came. It lies in the SIM at `place` of `memory` until forget(); None: the modem kept no copy."""
+    """A text that came. It lies at `place` of `memory` (SM the SIM, ME the modem) until forget(); None: no copy."""
 
     text: Delivered
     memory: str = "SM"
@@ -155,26 +156,34 @@ class AtGsm:
         return found
 
     def forget(self, incoming: Incoming) -> None:
-        """Frees the text's place in the SIM."""
+        """Frees the text's place in the SIM or the modem."""
         if incoming.place is not None:
-            self._at.command(f"AT+CMGD={incoming.place}")
+            with self._memory(incoming.memory):
+                self._at.command(f"AT+CMGD={incoming.place}")
 
     def stored(self) -> list[Incoming]:
-        """The texts that came while nobody listened and still lie in the SIM."""
-        try:
-            lines = self._at.command("AT+CMGL=4", timeout_s=20)
-        except GsmRejected:
-            return []
-        found = []
+        """The texts that came while nobody listened, in the SIM and in the modem's own memory."""
+        return [incoming for memory in ("SM", "ME") for incoming in self._stored(memory)]
+
+    def _stored(self, memory: str) -> Iterator[Incoming]:
+        with self._memory(memory) as is_there:
+            lines = self._at.command("AT+CMGL=4", timeout_s=20) if is_there else []
         for header, pdu in zip(lines, lines[1:], strict=False):
             if place := re.match(r"\+CMGL: *(\d+)", header):
-                try:
+                with contextlib.suppress(PduError):
                     text = decode(pdu)
-                except PduError:
-                    continue
-                if isinstance(text, Delivered):
-                    found.append(Incoming(text, "SM", int(place[1])))
-        return found
+                    if isinstance(text, Delivered):
+                        yield Incoming(text, memory, int(place[1]))
+
+    @contextlib.contextmanager
+    def _memory(self, name: str) -> Iterator[bool]:
+        """True while AT+CMGR and its kin mean this memory, False when the modem has none of that name."""
+        is_there = name == "SM" or self._try(f'AT+CPMS="{name}"')
+        try:
+            yield is_there
+        finally:
+            if is_there and name != "SM":
+                self._try('AT+CPMS="SM"')
 
     def _event(self, told: Unasked) -> Event | None:
         if told.name in ("+CDS", "+CMT") and told.pdu is not None:
@@ -189,17 +198,13 @@ class AtGsm:
         if where is None:
             return None
         memory, place = where[1], int(where[2])
-        is_elsewhere = memory != "SM" and self._try(f'AT+CPMS="{memory}"')
-        try:
+        with self._memory(memory):
             lines = self._at.command(f"AT+CMGR={place}")
             text = decode(lines[-1] if lines else "")
             if isinstance(text, DeliveryReport):
                 self._try(f"AT+CMGD={place}")
                 return text
             return Incoming(text, memory, place)
-        finally:
-            if is_elsewhere:
-                self._try('AT+CPMS="SM"')
 
     def _prepare(self) -> None:
         self._at.command("AT+CMGF=0")

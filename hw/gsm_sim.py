@@ -203,6 +203,8 @@ class GsmSim:
             self._line(line)
         elif letter == ESC:
             self._typed = ""
+            if self.modem.minds_escape:
+                self._final("ERROR")
         elif letter != "\n":
             self._typed += letter
 
@@ -316,9 +318,9 @@ class GsmSim:
     def _deliver(self, pdu: str) -> None:
         if self.modem.news[1] == 2:
             return self._write(f"\r\n+CMT: ,{len(pdu) // 2 - 1}\r\n{pdu}\r\n".encode())
-        place = self.modem.store("SM", pdu)
+        place = self.modem.store(self.modem.incoming, pdu)
         if place is not None and self.modem.news[1] == 1:
-            self._say(f'+CMTI: "SM",{place}')
+            self._say(f'+CMTI: "{self.modem.incoming}",{place}')
 
     def _ring(self, number: str, ring: int) -> None:
         if ring != self._rings:

@@ -28,6 +28,8 @@ class Modem:
     signal: int = 20
     operator: str = "Demo Mobile"
     report_modes: tuple[int, ...] = (0, 1, 2)
+    incoming: str = "SM"  # where texts land; a modem that says ME takes it in +CPMS too
+    minds_escape: bool = False  # says ERROR to an ESC nobody waited for
     stored: dict[str, dict[int, tuple[int, str]]] = field(default_factory=lambda: {"SM": {}, "SR": {}})
     echo: bool = True
     verbose: bool = True
@@ -36,6 +38,9 @@ class Modem:
     news: list[int] = field(default_factory=lambda: [0, 0, 0, 0, 0])
     memory: str = "SM"
     flags: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stored.setdefault(self.incoming, {})
 
     def power_cycle(self) -> None:
         """Forgets what a modem forgets when its power goes."""
@@ -163,12 +168,13 @@ def _charset(modem: Modem, rest: str) -> list[str]:
 
 def _shelves(modem: Modem, rest: str) -> list[str]:
     if rest == "=?":
-        return ['+CPMS: ("SM","SR"),("SM"),("SM")']
+        names = [f'"{name}"' for name in modem.stored]
+        return [f"+CPMS: ({','.join(names)})" + f",({','.join(name for name in names if name != '\"SR\"')})" * 2]
     used, room = {name: len(shelf) for name, shelf in modem.stored.items()}, SIM_CAPACITY
     if rest == "?":
         return [f'+CPMS: "{modem.memory}",{used[modem.memory]},{room}' + f',"SM",{used["SM"]},{room}' * 2]
     names = re.findall(r'"([A-Z]*)"', rest)
-    if not names or names[0] not in modem.stored or any(name != "SM" for name in names[1:]):
+    if not names or not set(names) <= set(modem.stored) or "SR" in names[1:]:
         raise Refused(302, MESSAGE)
     modem.memory = names[0]
     return [f"+CPMS: {used[modem.memory]},{room},{used['SM']},{room},{used['SM']},{room}"]

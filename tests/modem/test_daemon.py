@@ -183,7 +183,6 @@ def test_a_modem_that_only_thinks_it_has_network_uses_up_no_try_either(box: Box,
     until(lambda: handed_over(sim) == 1 and box.states() == ["queued"])
     assert box.reason() == "The modem has no network (CMS 331)."
     assert box.rows("SELECT attempts FROM segment")[0]["attempts"] == 0
-    box.until("delivered", limit_s=20)
 
 
 def test_what_comes_is_kept_in_the_store_and_leaves_the_sim(box: Box, sim: GsmSim, until: Until) -> None:

@@ -225,6 +225,29 @@ def test_a_text_that_comes_is_read_and_lies_in_the_sim_until_we_have_it_safe(
     assert gsm.stored() == []
 
 
+def test_a_modem_that_keeps_texts_in_its_own_memory_is_read_and_emptied_too(tmp_path: Path, until: Until) -> None:
+    with GsmSim(tmp_path / "port", modem=Modem(incoming="ME")) as sim:
+        gsm = AtGsm(str(sim.link))
+        gsm.open()
+        gsm.status()
+        sim.receive(CALLER, "one")
+        events: list[object] = []
+        until(lambda: events.extend(gsm.events()) or events)
+        assert isinstance(events[0], Incoming) and events[0].text.text == "one"
+        assert [kept.text.text for kept in gsm.stored()] == ["one"]
+        gsm.forget(events[0])
+        assert sim.modem.stored["ME"] == {} and sim.modem.memory == "SM"
+        gsm.close()
+
+
+def test_a_modem_that_minds_our_escape_is_no_worse_for_it(tmp_path: Path) -> None:
+    with GsmSim(tmp_path / "port", modem=Modem(minds_escape=True)) as sim:
+        gsm = AtGsm(str(sim.link))
+        gsm.open()
+        assert gsm.status().state is State.REGISTERED
+        gsm.close()
+
+
 def test_losing_the_network_is_told(sim: GsmSim, gsm: AtGsm, until: Until) -> None:
     sim.register(2)
     events: list[object] = []
