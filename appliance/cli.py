@@ -46,6 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
     except (config.ConfigError, store.StoreError, settings.SettingError, contacts.ContactError) as refused:
         print(f"deskbell: {refused}", file=sys.stderr)
         return 2
+    except sqlite3.DatabaseError as broken:
+        print(f"deskbell: The store cannot be used now ({broken}). Calls still ring. `deskbell check` says more.",
+              file=sys.stderr)
+        return 2
+    except PermissionError as refused:
+        print(f"deskbell: {refused.filename} may not be touched by this user. Run it as root.", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         return 0
 

@@ -5,10 +5,12 @@ import difflib
 import os
 import re
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from appliance.people import numbers
 
 DEFAULT_PATH = Path("/etc/deskbell/box.toml")
 
@@ -98,6 +100,7 @@ class Box:
 
 LISTS = {"trunk": ("trunks", Trunk), "extension": ("extensions", Extension), "modem": ("modems", Modem)}
 TABLES = {"web": Web, "sip": Sip}
+TAKEN = {"global", "trunk", "phone", "udp"}      # sections of Asterisk's pjsip.conf that every box has
 
 
 def load(path: Path | None = None) -> Box:
@@ -167,7 +170,8 @@ def _coerce(key: str, value: Any, hint: str) -> Any:
         return value
     if hint == "int" and isinstance(value, int) and not isinstance(value, bool):
         return value
-    wanted = {"int": "a whole number", "bool": "true or false"}.get(hint, "text in quotes")
+    wanted = {"int": "a whole number", "bool": "true or false", "tuple[str, ...]": "a list such as [\"…\", \"…\"]",
+              }.get(hint, "text in quotes")
     raise ConfigError(f"{key} = {value!r} does not fit; {wanted} is wanted.")
 
 
@@ -177,20 +181,45 @@ def _unknown(key: str, known: list[str], where: str) -> str:
 
 
 def _checked(box: Box) -> Box:
-    if not re.fullmatch(r"[A-Z]{2}", box.country):
-        raise ConfigError(f"country = {box.country!r}: two capital letters are wanted, such as \"DE\".")
+    if not numbers.is_country(box.country):
+        hint = " Did you mean \"GB\"?" if box.country == "UK" else ""
+        raise ConfigError(f"country = {box.country!r} is not known: two capital letters of ISO 3166 are wanted, "
+                          f"such as \"DE\".{hint}")
     try:
         ZoneInfo(box.time_zone)
-    except (ZoneInfoNotFoundError, ValueError) as wrong:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as wrong:
         raise ConfigError(f"time_zone = {box.time_zone!r} is not known; such as \"Europe/Berlin\".") from wrong
+    for port in (box.web.port, box.sip.port):
+        if not 1 <= port <= 65535:
+            raise ConfigError(f"port = {port}: ports go from 1 to 65535.")
+    _check_lines(box)
+    return replace(box, own_numbers=tuple(_number(box, given) for given in box.own_numbers), modems=tuple(
+        replace(modem, number=_number(box, modem.number) if modem.number else None) for modem in box.modems))
+
+
+def _check_lines(box: Box) -> None:
     names = [trunk.key for trunk in box.trunks] + [extension.number for extension in box.extensions]
     for name in names:
-        if not re.fullmatch(r"[a-z0-9]{1,20}", name):
-            raise ConfigError(f"{name!r}: keys and extensions are small letters and digits, at most 20.")
         if names.count(name) > 1:
             raise ConfigError(f"{name!r} is given twice; each trunk and extension needs its own.")
+    for extension in box.extensions:
+        if not re.fullmatch(r"[0-9]{1,10}", extension.number):
+            raise ConfigError(f"number = {extension.number!r}: an extension is 1 to 10 digits, such as \"101\".")
+        if numbers.is_emergency(extension.number, box.country):
+            raise ConfigError(f"number = {extension.number!r} is an emergency number: nobody here could ring it "
+                              "any more. Give the telephone another one.")
     for trunk in box.trunks:
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,19}", trunk.key) or trunk.key in TAKEN:
+            raise ConfigError(f"key = {trunk.key!r}: a trunk's key is a small letter and up to 19 more or digits, "
+                              "such as \"line1\"" + (f"; {trunk.key!r} is taken." if trunk.key in TAKEN else "."))
         if not re.fullmatch(r"[A-Za-z0-9.\-]+(:\d{1,5})?", trunk.gateway):
             raise ConfigError(f"gateway = {trunk.gateway!r}: write the gateway's address, "
                               "such as \"192.168.1.20:5062\".")
-    return box
+
+
+def _number(box: Box, given: str) -> str:
+    """A number of our own in E.164: it is compared with callers' numbers."""
+    number = numbers.e164(given, box.country)
+    if number is None:
+        raise ConfigError(f"{given!r} is no number in {box.country}. Write it as you would dial it, or with +.")
+    return number

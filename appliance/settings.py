@@ -30,9 +30,10 @@ RANGES = {"missed_text_delay_s": (0, 3600), "missed_text_pause_min": (0, 7 * 24 
 
 
 def read(db: sqlite3.Connection) -> Settings:
-    """The settings as they stand; what was never set has its default."""
+    """The settings as they stand; what was never set, or by a hand that did not know us, has its default."""
     stored = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM setting")}
-    return Settings(**{key: value for key, value in stored.items() if key in asdict(DEFAULTS)})
+    return Settings(**{key: stored[key] for key, default in asdict(DEFAULTS).items()
+                       if type(stored.get(key)) is type(default)})
 
 
 def put(db: sqlite3.Connection, key: str, value: object) -> None:
@@ -45,6 +46,11 @@ def put(db: sqlite3.Connection, key: str, value: object) -> None:
     if type(value) is not wanted:
         words = {bool: "true or false", int: "a whole number", str: "text"}[wanted]
         raise SettingError(f"{key} is {words}, not {value!r}.")
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as half:
+            raise SettingError(f"{key} holds a character that is not whole. Type it again.") from half
     low, high = RANGES.get(key, (None, None))
     if isinstance(value, int) and low is not None and high is not None and not low <= value <= high:
         raise SettingError(f"{key} goes from {low} to {high}.")

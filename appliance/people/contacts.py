@@ -20,7 +20,7 @@ def add(db: sqlite3.Connection, name: str, raw_numbers: Sequence[str], country: 
 
     Raises ContactError for an empty name, a number that is none in `country`, or one that has a contact.
     """
-    name = " ".join(name.split())
+    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
     if not name:
         raise ContactError("A contact needs a name.")
     wanted = {}

@@ -55,6 +55,11 @@ def is_country(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
+def is_emergency(number: str, country: str) -> bool:
+    """True for what reaches the police or an ambulance in `country`."""
+    return bool(phonenumbers.is_emergency_number(number, country))
+
+
 def kind(number: str) -> Kind:
     """The kind of an E.164 number; SHORT for anything that is not one."""
     try:
