@@ -276,7 +276,7 @@ class AtEngine:
                 return None
 
     def _prompt(self) -> bool:
-        if not self._buffer.lstrip(b"\r\n").startswith(b">"):
+        if not self._buffer.lstrip(b"\r\n").startswith(b">") and ">" not in self._lines:  # in them: a RING followed
             return False
         self._buffer = b""
         return True

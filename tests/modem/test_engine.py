@@ -256,11 +256,17 @@ def test_losing_the_network_is_told(sim: GsmSim, gsm: AtGsm, until: Until) -> No
     assert gsm.status().state is State.SEARCHING
 
 
-def test_somebody_calling_the_sim_does_not_disturb_a_text(sim: GsmSim, gsm: AtGsm) -> None:
-    sim.network_s = 0.2
-    sim.ring(CALLER)
-    assert gsm.send(HELLO) == 0
-    sim.hang_up()
+@pytest.mark.parametrize("said", [b"\r\nRING\r\n\r\n> ", b"\r\n> \r\nRING\r\n"])
+def test_somebody_calling_the_sim_does_not_disturb_a_text(tmp_path: Path, said: bytes) -> None:
+    class Ringing(GsmSim):
+        def _write(self, data: bytes) -> None:
+            super()._write(said if data == b"\r\n> " else data)
+    with Ringing(tmp_path / "port") as sim:
+        gsm = AtGsm(str(sim.link))
+        gsm.open()
+        sim.ring(CALLER)
+        assert gsm.send(HELLO) == 0
+        gsm.close()
 
 
 def test_our_own_wait_is_called_back_while_the_network_takes_its_time(sim: GsmSim) -> None:
