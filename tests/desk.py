@@ -1,4 +1,5 @@
 """An office with real pages on a real port, told in the words of the trade; and a plain browser for it."""
+
 from __future__ import annotations
 
 import http.client
@@ -24,11 +25,15 @@ LIMIT_S = 10.0
 
 def box_at(folder: Path, **more: object) -> config.Box:
     """A small shop whose files live in `folder` and whose pages take a free port."""
-    box = config.Box(state=folder / "state", spool=folder / "spool", run=folder / "run",
-                     trunks=(config.Trunk("line1", "Line 1", "127.0.0.1:5070"),),
-                     extensions=(config.Extension("101", "Counter"), config.Extension("102", "Workshop")),
-                     web=config.Web(port=free_port(), hosts=("deskbell.local",)))
-    box = replace(box, **more)     # type: ignore[arg-type]
+    box = config.Box(
+        state=folder / "state",
+        spool=folder / "spool",
+        run=folder / "run",
+        trunks=(config.Trunk("line1", "Line 1", "127.0.0.1:5070"),),
+        extensions=(config.Extension("101", "Counter"), config.Extension("102", "Workshop")),
+        web=config.Web(port=free_port(), hosts=("deskbell.local",)),
+    )
+    box = replace(box, **more)  # type: ignore[arg-type]
     box.recordings.mkdir(parents=True, exist_ok=True)
     return box
 
@@ -82,60 +87,106 @@ class Office:
                 browser.log_in()
         return browser
 
-    def call(self, number: str | None = "+4915123456789", *, name: str | None = None, contact: str | None = None,
-             direction: str = "in", presentation: str = "allowed", at: datetime | None = None) -> int:
+    def call(
+        self,
+        number: str | None = "+4915123456789",
+        *,
+        name: str | None = None,
+        contact: str | None = None,
+        direction: str = "in",
+        presentation: str = "allowed",
+        at: datetime | None = None,
+    ) -> int:
         """A call begins to ring."""
         at = at or datetime.now(UTC)
         with store.write(self.db) as db:
             who = None
             if contact is not None and number:
                 who = "00000000-0000-7000-8000-" + f"{abs(hash((number, contact))) % 10**12:012d}"
-                db.execute("INSERT OR IGNORE INTO contact VALUES (?, ?, 0, ?, ?)", (who, contact, store.iso(at), store.iso(at)))
-            call_id = db.execute("""
+                db.execute(
+                    "INSERT OR IGNORE INTO contact VALUES (?, ?, 0, ?, ?)", (who, contact, store.iso(at), store.iso(at))
+                )
+            call_id = db.execute(
+                """
                 INSERT INTO call (box, boot, linkedid, trunk, direction, caller_id, caller_name, number, presentation,
                                   contact_id, extension, started_at, bell, is_clock_set)
                 VALUES ('box1', 1, ?, 'line1', ?, ?, ?, ?, ?, ?, ?, ?, 'rang', 1)""",
-                (f"{time.time_ns()}", direction, number or "", name, number, presentation, who,
-                 "101" if direction == "out" else None, store.iso(at))).lastrowid
+                (
+                    f"{time.time_ns()}",
+                    direction,
+                    number or "",
+                    name,
+                    number,
+                    presentation,
+                    who,
+                    "101" if direction == "out" else None,
+                    store.iso(at),
+                ),
+            ).lastrowid
             assert call_id is not None
-            db.execute("INSERT INTO leg VALUES (?, 'a', 'PJSIP/line1', 'line1', 1, ?, NULL, NULL, NULL)", (call_id, store.iso(at)))
+            db.execute(
+                "INSERT INTO leg VALUES (?, 'a', 'PJSIP/line1', 'line1', 1, ?, NULL, NULL, NULL)",
+                (call_id, store.iso(at)),
+            )
             for extension in ("101", "102"):
-                db.execute("INSERT INTO leg VALUES (?, ?, ?, ?, 0, ?, NULL, NULL, NULL)",
-                           (call_id, extension, "PJSIP/" + extension, extension, store.iso(at)))
+                db.execute(
+                    "INSERT INTO leg VALUES (?, ?, ?, ?, 0, ?, NULL, NULL, NULL)",
+                    (call_id, extension, "PJSIP/" + extension, extension, store.iso(at)),
+                )
             self.event("ringing", call_id)
         return call_id
 
     def answered(self, call_id: int, extension: str = "101", *, at: datetime | None = None) -> None:
         with store.write(self.db) as db:
-            db.execute("UPDATE call SET answered_at = ?, extension = ? WHERE id = ?",
-                       (store.iso(at or datetime.now(UTC)), extension, call_id))
+            db.execute(
+                "UPDATE call SET answered_at = ?, extension = ? WHERE id = ?",
+                (store.iso(at or datetime.now(UTC)), extension, call_id),
+            )
             self.event("answered", call_id)
 
     def ended(self, call_id: int, outcome: str, *, ring_ms: int = 24_000, talk_ms: int | None = None) -> None:
         with store.write(self.db) as db:
             started = store.parse_time(db.execute("SELECT started_at FROM call WHERE id = ?", (call_id,)).fetchone()[0])
             ended = started + timedelta(milliseconds=ring_ms + (talk_ms or 0))
-            db.execute("UPDATE call SET ended_at = ?, outcome = ?, ring_ms = ?, talk_ms = ?, hangup_cause = 16 WHERE id = ?",
-                       (store.iso(ended), outcome, ring_ms, talk_ms, call_id))
+            db.execute(
+                "UPDATE call SET ended_at = ?, outcome = ?, ring_ms = ?, talk_ms = ?, hangup_cause = 16 WHERE id = ?",
+                (store.iso(ended), outcome, ring_ms, talk_ms, call_id),
+            )
             self.event("ended", call_id)
 
-    def texted(self, call_id: int, state: str = "delivered", text: str = "Our shop: sorry we missed your call.") -> None:
+    def texted(
+        self, call_id: int, state: str = "delivered", text: str = "Our shop: sorry we missed your call."
+    ) -> None:
         with store.write(self.db) as db:
             call = db.execute("SELECT number, ended_at FROM call WHERE id = ?", (call_id,)).fetchone()
             at = store.parse_time(call["ended_at"])
             sent, delivered = store.iso(at + timedelta(seconds=3)), store.iso(at + timedelta(seconds=7))
-            db.execute("""
+            db.execute(
+                """
                 INSERT INTO sms (direction, number, text, state, reason, rule, call_id, created_at, due_at, sent_at,
                                  delivered_at, updated_at)
                 VALUES ('out', ?, ?, ?, ?, 'missed', ?, ?, ?, ?, ?, ?)""",
-                (call["number"], text, state, "The network refused it." if state == "failed" else None, call_id,
-                 store.iso(at), store.iso(at), sent if state in ("sent", "delivered") else None,
-                 delivered if state == "delivered" else None, delivered))
+                (
+                    call["number"],
+                    text,
+                    state,
+                    "The network refused it." if state == "failed" else None,
+                    call_id,
+                    store.iso(at),
+                    store.iso(at),
+                    sent if state in ("sent", "delivered") else None,
+                    delivered if state == "delivered" else None,
+                    delivered,
+                ),
+            )
             self.event("text", call_id)
 
     def not_texted(self, call_id: int, code: str, reason: str) -> None:
         with store.write(self.db) as db:
-            db.execute("INSERT INTO refusal VALUES (?, 'missed', ?, ?, ?)", (call_id, code, reason, store.iso(datetime.now(UTC))))
+            db.execute(
+                "INSERT INTO refusal VALUES (?, 'missed', ?, ?, ?)",
+                (call_id, code, reason, store.iso(datetime.now(UTC))),
+            )
 
     def recorded(self, call_id: int, seconds: int = 2) -> Path:
         """A stereo recording is playable: caller left, staff right."""
@@ -144,21 +195,28 @@ class Office:
             sound.setnchannels(2)
             sound.setsampwidth(2)
             sound.setframerate(8000)
-            sound.writeframes(b"".join((n % 80 * 200 - 8000).to_bytes(2, "little", signed=True) + b"\0\0"
-                                       for n in range(8000 * seconds)))
+            sound.writeframes(
+                b"".join(
+                    (n % 80 * 200 - 8000).to_bytes(2, "little", signed=True) + b"\0\0" for n in range(8000 * seconds)
+                )
+            )
         with store.write(self.db) as db:
-            db.execute("INSERT INTO recording VALUES (?, ?, ?, ?, ?, 0)",
-                       (call_id, path.name, store.iso(datetime.now(UTC)), seconds * 1000, path.stat().st_size))
+            db.execute(
+                "INSERT INTO recording VALUES (?, ?, ?, ?, ?, 0)",
+                (call_id, path.name, store.iso(datetime.now(UTC)), seconds * 1000, path.stat().st_size),
+            )
             self.event("recording", call_id)
         return path
 
     def missed(self, number: str | None = "+4915123456789", **given: object) -> int:
-        call_id = self.call(number, **given)     # type: ignore[arg-type]
+        call_id = self.call(number, **given)  # type: ignore[arg-type]
         self.ended(call_id, "missed")
         return call_id
 
     def event(self, kind: str, call_id: int) -> None:
-        self.db.execute("INSERT INTO event (at, kind, call_id) VALUES (?, ?, ?)", (store.iso(datetime.now(UTC)), kind, call_id))
+        self.db.execute(
+            "INSERT INTO event (at, kind, call_id) VALUES (?, ?, ?)", (store.iso(datetime.now(UTC)), kind, call_id)
+        )
 
 
 @dataclass
@@ -175,6 +233,7 @@ class Answer:
 @dataclass
 class Browser:
     """Keeps cookies and sends what a browser's own forms send; `headers` override for the evil ones."""
+
     port: int
     host: str = "127.0.0.1"
     cookies: dict[str, str] = field(default_factory=dict)
@@ -188,8 +247,12 @@ class Browser:
         token = self.token() if token is None else token
         if token:
             body["token"] = token
-        own = {"Accept": "text/html", "Origin": f"http://{self.host}:{self.port}", "Sec-Fetch-Site": "same-origin",
-               "Content-Type": "application/x-www-form-urlencoded"}
+        own = {
+            "Accept": "text/html",
+            "Origin": f"http://{self.host}:{self.port}",
+            "Sec-Fetch-Site": "same-origin",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
         return self.ask("POST", path, urlencode(body).encode(), own | _headers(headers))
 
     def token(self) -> str:
@@ -216,8 +279,10 @@ class Browser:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def set_up(self, box: config.Box, **given: str) -> Answer:
-        return self.post("/setup", {"code": users.first_run_code(box), "name": "Amy", "password": PASSWORD,
-                                    "again": PASSWORD, **given})
+        return self.post(
+            "/setup",
+            {"code": users.first_run_code(box), "name": "Amy", "password": PASSWORD, "again": PASSWORD, **given},
+        )
 
     def log_in(self, name: str = "Amy", password: str = PASSWORD) -> Answer:
         return self.post("/login", {"name": name, "password": password})
@@ -232,7 +297,9 @@ class Stream:
     def __init__(self, port: int, cookie: str, after: int | None = None) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
         last = f"Last-Event-ID: {after}\r\n" if after is not None else ""
-        self.socket.sendall(f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n{last}\r\n".encode())
+        self.socket.sendall(
+            f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n{last}\r\n".encode()
+        )
         self._rest = b""
         self.last_id = 0
         head = self._until(b"\r\n\r\n").decode()

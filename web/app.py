@@ -32,8 +32,10 @@ YEAR_S = 365 * 24 * 3600
 SENTENCES = {
     400: (N_("That did not arrive whole"), N_("Nothing was changed. Go back and try once more.")),
     401: (N_("You are logged out"), N_("Calls still ring and are still written down. Log in to see them.")),
-    403: (N_("This form is no longer good"), N_("Nothing was changed. Go back, load the page again and try once more.")),
-    404: (N_("There is no such page"), N_("The address may be mistyped, or the call was deleted. All calls are in the history.")),
+    403: (N_("This form is no longer good"),
+          N_("Nothing was changed. Go back, load the page again and try once more.")),
+    404: (N_("There is no such page"),
+          N_("The address may be mistyped, or the call was deleted. All calls are in the history.")),
     405: (N_("That cannot be done here"), N_("Nothing was changed. All calls are in the history.")),
     413: (N_("That is too much at once"), N_("Nothing was changed. Send less.")),
     421: (N_("This box does not know that name"),

@@ -69,7 +69,9 @@ def is_own_page(scheme: str, host: str, origin: str, fetch_site: str) -> bool:
 
 def same(given: str | None, wanted: str | None) -> bool:
     """Equal and not empty, in constant time."""
-    return bool(given) and bool(wanted) and hmac.compare_digest(str(given).encode(errors="replace"), str(wanted).encode())
+    if not given or not wanted:
+        return False
+    return hmac.compare_digest(given.encode(errors="replace"), wanted.encode(errors="replace"))
 
 
 def key_of(cookie: str) -> str:

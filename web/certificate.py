@@ -14,7 +14,7 @@ RENEW_S = 30 * 24 * 3600
 
 
 def own(box: Box) -> Path:
-    """A PEM file (0600) with key and certificate, made by openssl when there is none or the month of renewal has come."""
+    """A PEM file (0600) with key and certificate, made by openssl when there is none or it ends within a month."""
     folder = box.state / "tls"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     pem = folder / "box.pem"

@@ -19,7 +19,7 @@ def routes(app: bottle.Bottle, office: Office) -> None:
 
 
 def _call(office: Office) -> HTTPResponse | str:
-    from appliance.box import demo   # the simulated telephone company is of no use to a real box
+    from appliance.box import demo  # the simulated telephone company is of no use to a real box
 
     story = request.forms.get("story", "")
     if story not in STORIES:

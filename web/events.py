@@ -5,6 +5,7 @@ hub owns it: it never blocks on a desk, drops one that does not read, and looks 
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -227,10 +228,8 @@ class _Loop:
         if self.desks.pop(descriptor, None) is None:
             return
         self.epoll.unregister(descriptor)
-        try:
+        with contextlib.suppress(OSError):           # it was gone already
             desk.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass                                     # it was gone already
         desk.socket.close()
 
 

@@ -230,7 +230,8 @@ class Teller:
             steps.append(Step(text.updated_at, "warn", "c-missed", words(text.reason or ""), lead=words("Not sent.")))
         if text.state == "unknown":
             steps.append(Step(text.updated_at, "warn", "c-missed", words(
-                "It may have been sent, so we do not send it again by ourselves."), lead=words("The SIM never answered.")))
+                "It may have been sent, so we do not send it again by ourselves."),
+                lead=words("The SIM never answered.")))
         if text.state == "expired":
             steps.append(Step(text.updated_at, "warn", "c-missed", words(
                 "The phone could not be reached in time."), lead=words("Not delivered.")))

@@ -130,6 +130,6 @@ def _preferred(accepted: str) -> list[str]:
 
 
 def _read(file: Path) -> gettext.NullTranslations:
-    import polib   # only a box that speaks another language needs it
+    import polib  # only a box that speaks another language needs it
 
     return gettext.GNUTranslations(io.BytesIO(polib.pofile(str(file)).to_binary()))

@@ -56,18 +56,20 @@ class Office:
 
     @property
     def session(self) -> auth.Session | None:
-        return request.environ.get("deskbell.session")
+        found: auth.Session | None = request.environ.get("deskbell.session")
+        return found
 
     @property
     def words(self) -> Words:
         if "deskbell.words" not in request.environ:
             request.environ["deskbell.words"] = self.languages.choose(
                 request.get_cookie("language"), header("Accept-Language"))
-        return request.environ["deskbell.words"]
+        chosen: Words = request.environ["deskbell.words"]
+        return chosen
 
     @property
     def is_tls(self) -> bool:
-        return request.environ["wsgi.url_scheme"] == "https"
+        return bool(request.environ["wsgi.url_scheme"] == "https")
 
     def token(self) -> str:
         """What the forms of this page carry; before log-in it is kept in a cookie of its own."""

@@ -36,8 +36,8 @@ MOST_IDLE_CONNECTIONS = 300
 class _Gateway(wsgi.Gateway_10):
     """Lets a page reach its connection, so that a stream can be handed over."""
 
-    def get_environ(self) -> dict[str, Any]:
-        return {**super().get_environ(), "deskbell.request": self.req}
+    def get_environ(self) -> dict[str, Any]:      # type: ignore[override]
+        return {**super().get_environ(), "deskbell.request": self.req}      # type: ignore[no-untyped-call]
 
 
 class _Tls(BuiltinSSLAdapter):
@@ -55,7 +55,7 @@ class _Connection(HTTPConnection):
 
     def communicate(self) -> bool:
         if self.is_ready or not isinstance(self.socket, ssl.SSLSocket):
-            return bool(super().communicate())
+            return bool(super().communicate())      # type: ignore[no-untyped-call]
         try:
             self.socket.settimeout(HANDSHAKE_S)
             self.socket.do_handshake()
@@ -118,7 +118,8 @@ class Server:
             self._server.prepare()
         except OSError as taken:
             raise ConfigError(f"The pages cannot listen on {self.box.web.listen}:{self.box.web.port} ({taken}). "
-                              "Calls still ring. Stop what uses that port, or set another under [web] in box.toml.") from taken
+                              "Calls still ring. Stop what uses that port, or set another under [web] in box.toml."
+                              ) from taken
         self.hub.start()
         self._thread.start()
 
@@ -161,8 +162,9 @@ def check(box: Box) -> None:
     except ValueError:
         is_loopback = listen == "localhost"
     if not is_loopback and not box.web.tls:
-        raise ConfigError(f"The pages may leave this box only encrypted, and listen = \"{listen}\" under [web] in box.toml "
-                          "is not loopback. Add tls = true there, or listen on \"127.0.0.1\". Calls still ring.")
+        raise ConfigError(f"The pages may leave this box only encrypted, and listen = \"{listen}\" under [web] in "
+                          "box.toml is not loopback. Add tls = true there, or listen on \"127.0.0.1\". "
+                          "Calls still ring.")
 
 
 def run(box: Box, stop: threading.Event, notify: Notify) -> None:

@@ -34,7 +34,7 @@ class UserError(Exception):
 
 def is_first_run(db: sqlite3.Connection) -> bool:
     """True until somebody has set a password."""
-    return db.execute("SELECT NOT EXISTS (SELECT 1 FROM user)").fetchone()[0] == 1
+    return bool(db.execute("SELECT NOT EXISTS (SELECT 1 FROM user)").fetchone()[0])
 
 
 def sticker(box: Box) -> Path:

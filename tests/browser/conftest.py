@@ -1,4 +1,5 @@
 """A real browser (Debian's Chromium) on the pages of a real office."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -44,9 +45,11 @@ def desk(office: Office, chromium: Chromium) -> Iterator[Desk]:
     complaints: list[str] = []
 
     def open_desk(who: Browser | None = None, width: int = 1280, height: int = 900, **given: object) -> BrowserContext:
-        context = chromium.new_context(viewport={"width": width, "height": height}, **given)     # type: ignore[arg-type]
+        context = chromium.new_context(viewport={"width": width, "height": height}, **given)  # type: ignore[arg-type]
         if who:
-            context.add_cookies([{"name": name, "value": value, "url": office.url} for name, value in who.cookies.items()])
+            context.add_cookies(
+                [{"name": name, "value": value, "url": office.url} for name, value in who.cookies.items()]
+            )
         context.on("page", lambda page: watch(page, office, complaints))
         contexts.append(context)
         return context
@@ -59,6 +62,15 @@ def desk(office: Office, chromium: Chromium) -> Iterator[Desk]:
 
 def watch(page: Page, office: Office, complaints: list[str]) -> None:
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
-    page.on("console", lambda said: complaints.append(f"console: {said.text}") if said.type in ("error", "warning") else None)
-    page.on("request", lambda request: complaints.append(f"asked elsewhere: {request.url}")
-            if urlsplit(request.url).netloc != urlsplit(office.url).netloc and not request.url.startswith("data:") else None)
+    page.on(
+        "console",
+        lambda said: complaints.append(f"console: {said.text}") if said.type in ("error", "warning") else None,
+    )
+    page.on(
+        "request",
+        lambda request: (
+            complaints.append(f"asked elsewhere: {request.url}")
+            if urlsplit(request.url).netloc != urlsplit(office.url).netloc and not request.url.startswith("data:")
+            else None
+        ),
+    )

@@ -1,4 +1,5 @@
 """The pages as people use them: first run, sizes, dark, keyboard, the player."""
+
 from __future__ import annotations
 
 import re
@@ -50,7 +51,7 @@ def test_nothing_scrolls_sideways(office: Office, amy: Browser, desk: Desk, widt
     talk = full(office)
     page = desk(amy, width, 844, color_scheme=scheme).new_page()
     for path in ("/", f"/?open={talk}", f"/call/{talk}", "/call/2", "/call/999"):
-        if path != "/call/999":                        # a browser writes a 404 on its console
+        if path != "/call/999":  # a browser writes a 404 on its console
             page.goto(office.url + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 

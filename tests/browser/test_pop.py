@@ -1,4 +1,5 @@
 """The pop: rises while it rings, in every page of a browser, and says what became of the call."""
+
 from __future__ import annotations
 
 import re
@@ -17,9 +18,9 @@ sys.path.insert(0, sys.argv[1])
 from appliance.store import db as store
 db = store.connect(sys.argv[2])
 with store.write(db):
-    call = db.execute(\"\"\"INSERT INTO call (box, boot, linkedid, trunk, direction, caller_id, caller_name, number, presentation,
-        started_at, is_clock_set) VALUES ('box1', 1, '1.1', 'line1', 'in', '015123456789', 'Margaret Osei', '+4915123456789',
-        'allowed', strftime('%Y-%m-%dT%H:%M:%fZ'), 1)\"\"\").lastrowid
+    call = db.execute(\"\"\"INSERT INTO call (box, boot, linkedid, trunk, direction, caller_id, caller_name, number,
+        presentation, started_at, is_clock_set) VALUES ('box1', 1, '1.1', 'line1', 'in', '015123456789',
+        'Margaret Osei', '+4915123456789', 'allowed', strftime('%Y-%m-%dT%H:%M:%fZ'), 1)\"\"\").lastrowid
     db.execute("INSERT INTO event (at, kind, call_id) VALUES (strftime('%Y-%m-%dT%H:%M:%fZ'), 'ringing', ?)", (call,))
 """
 
@@ -78,7 +79,9 @@ def test_an_answered_call_turns_green_folds_and_leaves_after_the_call(office: Of
     expect(pop).to_have_count(0, timeout=12_000)
 
 
-def test_a_missed_call_stays_until_it_is_closed_also_over_a_change_of_page(office: Office, amy: Browser, desk: Desk) -> None:
+def test_a_missed_call_stays_until_it_is_closed_also_over_a_change_of_page(
+    office: Office, amy: Browser, desk: Desk
+) -> None:
     page = ready(office, amy, desk)
     call_id = office.call(contact="Margaret Osei")
     expect(page.locator(".pop")).to_be_visible()
@@ -161,14 +164,24 @@ def test_on_the_phone_the_pop_is_a_sheet_that_leaves_room(office: Office, amy: B
         office.call(name=name)
     expect(page.locator(".pop")).to_have_count(6)
     place = page.locator("#dock").bounding_box()
-    assert place and place["height"] <= 844 * 0.78 + 1 and place["width"] == 390 and abs(place["y"] + place["height"] - 844) <= 1
+    assert (
+        place
+        and place["height"] <= 844 * 0.78 + 1
+        and place["width"] == 390
+        and abs(place["y"] + place["height"] - 844) <= 1
+    )
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_what_a_caller_wrote_runs_nothing(office: Office, amy: Browser, desk: Desk) -> None:
     page = ready(office, amy, desk)
     page.evaluate("() => { window.alert = () => { window.was_run = true; }; }")
-    for name in ("<img src=x onerror=alert(1)>", "<script>alert(1)</script>", "\" onmouseover=\"alert(1)", "\u2028</template><svg onload=alert(1)>"):
+    for name in (
+        "<img src=x onerror=alert(1)>",
+        "<script>alert(1)</script>",
+        '" onmouseover="alert(1)',
+        "\u2028</template><svg onload=alert(1)>",
+    ):
         office.ended(office.call("+4915123456789", name=name), "missed")
         live = office.call("+4917655555551", name=name)
         expect(page.locator(".pop").first).to_contain_text(name.replace("\u2028", " ").strip()[:12])

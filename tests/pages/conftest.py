@@ -1,4 +1,5 @@
 """An office for every test of the pages."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
 """The stream of a desk, at a raw client."""
+
 from __future__ import annotations
 
 import json
@@ -20,7 +21,12 @@ def test_a_ringing_call_is_told_with_all_a_desk_shows(office: Office, amy: Brows
     call_id = office.call("+4915123456789", contact="Margaret Osei", name="OSEI M")
     event = desk.next()
     assert (event["kind"], event["call_id"], event["state"]) == ("ringing", call_id, "ringing")
-    assert (event["name"], event["contact"], event["shown"], event["trunk"]) == ("Margaret Osei", "Margaret Osei", "01512 3456789", "Line 1")
+    assert (event["name"], event["contact"], event["shown"], event["trunk"]) == (
+        "Margaret Osei",
+        "Margaret Osei",
+        "01512 3456789",
+        "Line 1",
+    )
     assert event["presentation"] == "allowed" and 0 <= event["age_ms"] < 5000
     assert [(past["outcome"], past["ring_ms"]) for past in event["last"]] == [("missed", 24_000)]
 
@@ -53,7 +59,10 @@ def test_after_a_break_a_desk_gets_what_it_missed(office: Office, amy: Browser) 
     call_id = office.call("+4917655555551")
     office.ended(call_id, "missed")
     again = amy.listen(after=desk.last_id)
-    assert [(event["kind"], event["call_id"]) for event in (again.next(), again.next())] == [("ringing", call_id), ("ended", call_id)]
+    assert [(event["kind"], event["call_id"]) for event in (again.next(), again.next())] == [
+        ("ringing", call_id),
+        ("ended", call_id),
+    ]
     assert again.next()["kind"] == "now"
 
 
@@ -78,10 +87,13 @@ def test_a_break_loses_and_doubles_nothing_while_calls_go_on(office: Office, amy
 
 def test_a_desk_that_was_away_for_days_gets_the_truth_and_no_flood(office: Office, amy: Browser) -> None:
     with store.write(office.db) as db:
-        call_id = db.execute("""INSERT INTO call (box, boot, linkedid, direction, caller_id, presentation, started_at, is_clock_set)
+        call_id = db.execute("""INSERT INTO call (box, boot, linkedid, direction, caller_id,
+            presentation, started_at, is_clock_set)
             VALUES ('box1', 1, 'x', 'in', '', 'allowed', '2026-01-01T00:00:00.000Z', 1)""").lastrowid
-        db.executemany("INSERT INTO event (at, kind, call_id) VALUES ('2026-01-01T00:00:00.000Z', 'text', ?)",
-                       [(call_id,)] * (events.REPLAY_LIMIT + 5))
+        db.executemany(
+            "INSERT INTO event (at, kind, call_id) VALUES ('2026-01-01T00:00:00.000Z', 'text', ?)",
+            [(call_id,)] * (events.REPLAY_LIMIT + 5),
+        )
     assert amy.listen(after=1).next()["kind"] == "now"
 
 
@@ -154,8 +166,10 @@ def test_a_desk_that_never_reads_is_dropped_and_delays_nobody(office: Office, am
     told = 0
     while office.server.hub.desks == 2:
         with store.write(office.db) as db:
-            db.executemany("INSERT INTO event (at, kind, call_id) VALUES (?, 'text', ?)",
-                           [(store.iso(datetime.now(UTC)), call_id)] * 50)
+            db.executemany(
+                "INSERT INTO event (at, kind, call_id) VALUES (?, 'text', ?)",
+                [(store.iso(datetime.now(UTC)), call_id)] * 50,
+            )
         for _ in range(50):
             good.next("text")
         told += 50
@@ -182,7 +196,7 @@ def test_closed_desks_are_forgotten_and_their_sockets_closed(office: Office, amy
 def test_evil_names_stay_inside_their_json(office: Office, amy: Browser) -> None:
     desk = amy.listen()
     desk.next("now")
-    name = "a\n\ndata: {\"kind\":\"ended\"}\r\nid: 9999\n\u2028<script>"
+    name = 'a\n\ndata: {"kind":"ended"}\r\nid: 9999\n\u2028<script>'
     office.call(name=name)
     event = desk.next()
     assert event["kind"] == "ringing" and event["name"] == name and desk.last_id != 9999

@@ -1,4 +1,5 @@
 """The one gate: who may ask for what, and what every answer carries."""
+
 from __future__ import annotations
 
 import re
@@ -46,7 +47,7 @@ def test_no_route_but_the_public_ones_opens_without_a_session(office: Office, tm
 
 
 def test_the_public_list_is_short() -> None:
-    assert auth.PUBLIC == {"/login", "/setup", "/ping"}
+    assert {"/login", "/setup", "/ping"} == auth.PUBLIC
 
 
 def test_no_post_works_without_its_token(office: Office, amy: Browser, tmp_path: Path) -> None:
@@ -56,32 +57,50 @@ def test_no_post_works_without_its_token(office: Office, amy: Browser, tmp_path:
         assert amy.post(path, {"story": "miss"}, token="").status == 403
         assert amy.post(path, {"story": "miss"}, token="guessed").status == 403
         assert office.browser(logged_in=False).post(path, token="").status == 403
-    assert amy.get("/").status == 200       # nobody was logged out
+    assert amy.get("/").status == 200  # nobody was logged out
 
 
-@pytest.mark.parametrize("headers", [
-    {"Origin": "https://evil.example", "Sec_Fetch_Site": "cross-site"},
-    {"Origin": "null", "Sec_Fetch_Site": "cross-site"},
-    {"Origin": "", "Sec_Fetch_Site": "cross-site"},
-    {"Origin": "", "Sec_Fetch_Site": ""},
-    {"Sec_Fetch_Site": "same-site"},
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example", "Sec_Fetch_Site": "cross-site"},
+        {"Origin": "null", "Sec_Fetch_Site": "cross-site"},
+        {"Origin": "", "Sec_Fetch_Site": "cross-site"},
+        {"Origin": "", "Sec_Fetch_Site": ""},
+        {"Sec_Fetch_Site": "same-site"},
+    ],
+)
 def test_a_form_of_another_site_is_refused_even_with_a_token(amy: Browser, headers: dict[str, str]) -> None:
     assert amy.post("/logout", **headers).status == 403
     assert amy.get("/").status == 200
 
 
-@pytest.mark.parametrize(("host", "status"), [
-    ("evil.example", 421), ("evil.example:8080", 421), ("127.0.0.1.evil.example", 421), ("deskbell.local", 303),
-    ("DESKBELL.local:8080", 303), ("localhost", 303), ("192.168.1.20:8080", 303), ("[::1]:8080", 303), ("2130706433", 421),
-])
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.example", 421),
+        ("evil.example:8080", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("deskbell.local", 303),
+        ("DESKBELL.local:8080", 303),
+        ("localhost", 303),
+        ("192.168.1.20:8080", 303),
+        ("[::1]:8080", 303),
+        ("2130706433", 421),
+    ],
+)
 def test_a_name_that_is_not_ours_is_refused(office: Office, host: str, status: int) -> None:
     assert office.browser(logged_in=False).get("/", Host=host).status == (303 if status == 303 else 421)
 
 
 def test_every_answer_forbids_foreign_code_frames_and_keeping(office: Office, amy: Browser) -> None:
-    for page in (amy.get("/"), amy.get("/call/999"), amy.get("/no/such/page"), office.browser(False).get("/login"),
-                 amy.post("/logout", token="")):
+    for page in (
+        amy.get("/"),
+        amy.get("/call/999"),
+        amy.get("/no/such/page"),
+        office.browser(False).get("/login"),
+        amy.post("/logout", token=""),
+    ):
         policy = page.headers["Content-Security-Policy"]
         assert "default-src 'self'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
         assert page.headers["X-Content-Type-Options"] == "nosniff" and page.headers["X-Frame-Options"] == "DENY"
@@ -94,9 +113,22 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(office: O
     assert "httponly" in line and "samesite=strict" in line
 
 
-@pytest.mark.parametrize("path", ["/call/999", "/call/-1", "/call/99999999999999999999", "/call/x", "/recording/999",
-                                  "/?before=yesterday", "/?show=everything", "/static/none", "/static/..%2fapp.py",
-                                  "/static/%2e%2e/app.py", "/favicon.ico"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/call/999",
+        "/call/-1",
+        "/call/99999999999999999999",
+        "/call/x",
+        "/recording/999",
+        "/?before=yesterday",
+        "/?show=everything",
+        "/static/none",
+        "/static/..%2fapp.py",
+        "/static/%2e%2e/app.py",
+        "/favicon.ico",
+    ],
+)
 def test_what_is_not_there_is_said_in_a_sentence(amy: Browser, path: str) -> None:
     page = amy.get(path)
     assert page.status == 404 and "There is no such page" in page.text

@@ -1,4 +1,5 @@
 """What the history and a call's page say."""
+
 from __future__ import annotations
 
 import re
@@ -11,8 +12,19 @@ from appliance.store import db as store
 from tests.desk import Browser, Office
 
 S = "\N{NO-BREAK SPACE}s"
-EVIL = ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "'-alert(1)-'", "{{7*7}}", "{% raw %}", "</title><svg onload=alert(1)>",
-        "javascript:alert(1)", "\u202eevil", "a" * 300, "&lt;b&gt;", "${7*7}"]
+EVIL = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'-alert(1)-'",
+    "{{7*7}}",
+    "{% raw %}",
+    "</title><svg onload=alert(1)>",
+    "javascript:alert(1)",
+    "\u202eevil",
+    "a" * 300,
+    "&lt;b&gt;",
+    "${7*7}",
+]
 
 
 def test_history_shows_a_missed_call_with_its_text(office: Office, amy: Browser) -> None:
@@ -26,8 +38,18 @@ def test_an_empty_history_says_what_will_appear(amy: Browser) -> None:
     assert "The first one appears here while it rings" in amy.get("/").text
 
 
-@pytest.mark.parametrize(("outcome", "said"), [("busy", "Busy"), ("rejected", "Rejected"), ("failed", "Failed"), ("blocked", "Blocked"),
-                                               ("abandoned", "Left the queue"), ("interrupted", "Cut off"), ("voicemail", "Voicemail")])
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("busy", "Busy"),
+        ("rejected", "Rejected"),
+        ("failed", "Failed"),
+        ("blocked", "Blocked"),
+        ("abandoned", "Left the queue"),
+        ("interrupted", "Cut off"),
+        ("voicemail", "Voicemail"),
+    ],
+)
 def test_every_outcome_has_its_word_and_its_sentence(office: Office, amy: Browser, outcome: str, said: str) -> None:
     call_id = office.call()
     office.ended(call_id, outcome)
@@ -50,9 +72,13 @@ def test_the_chain_of_a_missed_call_has_every_step_with_its_time(office: Office,
     page = amy.get(f"/call/{call_id}").text
     steps = re.findall(r'<time datetime="[^"]+">([\d:]+)</time>.*?<p>(.*?)</p>', page)
     assert [(when, re.sub(r"<[^>]+>", "", what)) for when, what in steps] == [
-        ("11:42:07", "Rang on Line 1"), ("11:42:07", f"Counter and Workshop rang for 24{S}"),
-        ("11:42:31", "Missed. Nobody had answered."), ("11:42:31", "Text queued"),
-        ("11:42:34", "Text sent by the SIM"), ("11:42:38", "Delivered to the caller’s phone")]
+        ("11:42:07", "Rang on Line 1"),
+        ("11:42:07", f"Counter and Workshop rang for 24{S}"),
+        ("11:42:31", "Missed. Nobody had answered."),
+        ("11:42:31", "Text queued"),
+        ("11:42:34", "Text sent by the SIM"),
+        ("11:42:38", "Delivered to the caller’s phone"),
+    ]
 
 
 def test_a_refused_text_gives_its_reason(office: Office, amy: Browser) -> None:
@@ -74,8 +100,15 @@ def test_an_answered_call_does_not_explain_why_it_was_not_texted(office: Office,
     assert "Answered, 3\N{NO-BREAK SPACE}min 12" in page and "Not texted" not in page + amy.get(f"/call/{call_id}").text
 
 
-@pytest.mark.parametrize(("state", "said"), [("failed", "The network refused it."), ("unknown", "The SIM never answered."),
-                                             ("expired", "Not delivered."), ("held", "Held back.")])
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("failed", "The network refused it."),
+        ("unknown", "The SIM never answered."),
+        ("expired", "Not delivered."),
+        ("held", "Held back."),
+    ],
+)
 def test_a_text_that_did_not_arrive_says_why(office: Office, amy: Browser, state: str, said: str) -> None:
     call_id = office.missed()
     office.texted(call_id, state)
@@ -95,9 +128,17 @@ def test_what_a_caller_wrote_is_only_ever_text(office: Office, amy: Browser, nam
     office.texted(call_id, text=name)
     for path in ("/", f"/call/{call_id}", f"/?open={call_id}"):
         page = amy.get(path).text
-        assert "<script>" not in page and "<img" not in page and "<svg onload" not in page and "49" not in page.split("<title>")[1].split("</title>")[0]
+        assert (
+            "<script>" not in page
+            and "<img" not in page
+            and "<svg onload" not in page
+            and "49" not in page.split("<title>")[1].split("</title>")[0]
+        )
         if "<" in name:
-            assert name not in page and name.replace("<", "&lt;").split(">")[0].replace('"', "&#34;").replace("'", "&#39;") in page
+            assert (
+                name not in page
+                and name.replace("<", "&lt;").split(">")[0].replace('"', "&#34;").replace("'", "&#39;") in page
+            )
 
 
 def test_times_are_the_shops_over_the_change_of_clocks(office: Office, amy: Browser) -> None:
@@ -140,8 +181,10 @@ def test_a_page_never_walks_the_table(office: Office) -> None:
     for before in (None, history.Key("2026-01-01T00:00:00.000Z", 5)):
         edge = before or history.Key("9999", history.LARGEST_ID)
         rows = office.db.execute(
-            f"EXPLAIN QUERY PLAN {history.CALL} WHERE (call.started_at, call.id) < (?, ?) ORDER BY call.started_at DESC, call.id DESC LIMIT 51",
-            (edge.started_at, edge.id)).fetchall()
+            f"""EXPLAIN QUERY PLAN {history.CALL} WHERE (call.started_at, call.id) < (?, ?)
+            ORDER BY call.started_at DESC, call.id DESC LIMIT 51""",
+            (edge.started_at, edge.id),
+        ).fetchall()
         assert any("call_started" in row["detail"] for row in rows)
         assert not any(row["detail"].startswith("SCAN") for row in rows)
         assert not any("TEMP B-TREE" in row["detail"] for row in rows if row["parent"] == 0)

@@ -1,4 +1,5 @@
 """Every word of the pages can be said in another language, and a new one needs no code."""
+
 from __future__ import annotations
 
 import ast
@@ -18,7 +19,7 @@ WEB = Path(language.__file__).parent
 BERLIN = ZoneInfo("Europe/Berlin")
 SAID_AS_IS = {"Deskbell", "· Deskbell"}
 READ_ALOUD = {"aria-label", "title", "placeholder", "alt", "aria-description"}
-RUSSIAN = r'''
+RUSSIAN = r"""
 msgid ""
 msgstr ""
 "Content-Type: text/plain; charset=UTF-8\n"
@@ -35,7 +36,7 @@ msgid_plural "%(n)s texts"
 msgstr[0] "%(n)s сообщение"
 msgstr[1] "%(n)s сообщения"
 msgstr[2] "%(n)s сообщений"
-'''
+"""
 
 
 class Words(HTMLParser):
@@ -49,8 +50,11 @@ class Words(HTMLParser):
         self.found.append(data)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.found += [value or "" for name, value in attributes
-                       if name in READ_ALOUD or name.startswith("data-") and " " in (value or "").strip()]
+        self.found += [
+            value or ""
+            for name, value in attributes
+            if name in READ_ALOUD or name.startswith("data-") and " " in (value or "").strip()
+        ]
 
 
 def unmarked(template: str) -> list[str]:
@@ -79,8 +83,9 @@ def test_scripts_write_no_words_of_their_own(script: Path) -> None:
 
 
 def test_every_marked_message_stands_in_the_template_of_the_catalogues() -> None:
-    assert (WEB / "locale" / "deskbell.pot").read_text() == messages.template(), \
+    assert (WEB / "locale" / "deskbell.pot").read_text() == messages.template(), (
         "run: python3 -m web.messages > web/locale/deskbell.pot"
+    )
 
 
 def test_messages_given_to_words_are_literals() -> None:
@@ -102,15 +107,32 @@ def test_a_catalogue_alone_makes_a_language(russian: Languages) -> None:
     words = russian.choose(None, "ru-RU,ru;q=0.9,en;q=0.5")
     assert words.language == "ru" and words("History") == "История" and words("Log in") == "Log in"
     assert [words.plural("%(n)s text", "%(n)s texts", n) for n in (1, 3, 11, 21)] == [
-        "1 сообщение", "3 сообщения", "11 сообщений", "21 сообщение"]
+        "1 сообщение",
+        "3 сообщения",
+        "11 сообщений",
+        "21 сообщение",
+    ]
     assert words.day(datetime(2026, 11, 16, 12, tzinfo=UTC)) == "понедельник, 16 November"
 
 
-@pytest.mark.parametrize(("wanted", "accepted", "language"), [
-    (None, "", "en"), (None, "ru", "ru"), (None, "fr,ru;q=0.5", "ru"), ("en", "ru", "en"), ("xx", "ru;q=0.1", "ru"),
-    (None, "ru;q=0", "en"), (None, ";;;,q=", "en"), (None, "*", "en"), (None, "ru;q=abc,en", "en"), (None, "r" * 9999, "en"),
-])
-def test_the_user_chooses_then_the_browser_then_the_box(russian: Languages, wanted: str | None, accepted: str, language: str) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "accepted", "language"),
+    [
+        (None, "", "en"),
+        (None, "ru", "ru"),
+        (None, "fr,ru;q=0.5", "ru"),
+        ("en", "ru", "en"),
+        ("xx", "ru;q=0.1", "ru"),
+        (None, "ru;q=0", "en"),
+        (None, ";;;,q=", "en"),
+        (None, "*", "en"),
+        (None, "ru;q=abc,en", "en"),
+        (None, "r" * 9999, "en"),
+    ],
+)
+def test_the_user_chooses_then_the_browser_then_the_box(
+    russian: Languages, wanted: str | None, accepted: str, language: str
+) -> None:
     assert russian.choose(wanted, accepted).language == language
 
 
@@ -118,7 +140,7 @@ def test_spans_and_days_read_as_people_say_them() -> None:
     words = Languages(BERLIN).choose(None, "")
     text = [words.span(ms).replace("\N{NO-BREAK SPACE}", " ") for ms in (0, 24_400, 60_000, 192_000, 3_840_000)]
     assert text == ["0 s", "24 s", "1 min 0 s", "3 min 12 s", "1 h 4 min"]
-    now = datetime(2026, 11, 17, 23, 30, tzinfo=UTC)       # already the 18th in the shop
+    now = datetime(2026, 11, 17, 23, 30, tzinfo=UTC)  # already the 18th in the shop
     assert words.near(now, now) == "Today" and words.near(now - timedelta(hours=2), now) == "Yesterday"
     assert words.day(now) == "Wednesday, 18 November" and words.day_short(now, now) == "Wed 18 Nov"
     assert words.day_short(datetime(2025, 1, 2, tzinfo=UTC), now) == "2 Jan 2025"

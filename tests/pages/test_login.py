@@ -1,4 +1,5 @@
 """The first run, log in, log out and what the store keeps of it."""
+
 from __future__ import annotations
 
 import sqlite3
@@ -20,7 +21,11 @@ def test_before_the_first_run_every_page_leads_to_it(office: Office) -> None:
 
 
 def test_the_code_of_the_sticker_lets_the_first_user_in_once(office: Office) -> None:
-    code = users.sticker(office.box).read_text().strip() if users.sticker(office.box).exists() else users.first_run_code(office.box)
+    code = (
+        users.sticker(office.box).read_text().strip()
+        if users.sticker(office.box).exists()
+        else users.first_run_code(office.box)
+    )
     amy = office.browser(logged_in=False)
     assert amy.set_up(office.box, code=code.lower().replace("-", " ")).status == 303
     assert amy.get("/").status == 200
@@ -29,13 +34,16 @@ def test_the_code_of_the_sticker_lets_the_first_user_in_once(office: Office) -> 
     assert late.get("/").status == 303
 
 
-@pytest.mark.parametrize(("given", "said"), [
-    ({"code": "AAAA-BBBB-CCCC"}, "not the code of this box"),
-    ({"code": ""}, "not the code of this box"),
-    ({"password": "short", "again": "short"}, "at least 12 characters"),
-    ({"again": "something else"}, "two passwords differ"),
-    ({"name": "   "}, "A name has"),
-])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"code": "AAAA-BBBB-CCCC"}, "not the code of this box"),
+        ({"code": ""}, "not the code of this box"),
+        ({"password": "short", "again": "short"}, "at least 12 characters"),
+        ({"again": "something else"}, "two passwords differ"),
+        ({"name": "   "}, "A name has"),
+    ],
+)
 def test_a_first_run_that_does_not_fit_is_said_in_a_sentence(office: Office, given: dict[str, str], said: str) -> None:
     page = office.browser(logged_in=False).set_up(office.box, **given)
     assert page.status in (400, 403) and said in page.text
@@ -55,8 +63,8 @@ def test_a_wrong_password_is_locked_out_after_a_few_tries(office: Office, amy: B
     eve = office.browser(logged_in=False)
     for _ in range(auth.FREE_TRIES):
         assert eve.log_in(password="wrong wrong wrong").status == 403
-    assert eve.log_in().status == 429          # even the right one waits
-    assert amy.get("/").status == 200          # who is in stays in
+    assert eve.log_in().status == 429  # even the right one waits
+    assert amy.get("/").status == 200  # who is in stays in
 
 
 def test_a_lockout_ends_and_grows() -> None:
@@ -117,7 +125,9 @@ def test_an_idle_session_ends_and_a_used_one_lives(office: Office, amy: Browser)
     key = auth.key_of(amy.cookies[auth.COOKIE])
     set_seen(office.db, key, auth.SESSION_IDLE - timedelta(minutes=1))
     assert amy.get("/").status == 200
-    assert office.db.execute("SELECT seen_at FROM session").fetchone()[0] > store.iso(datetime.now(UTC) - timedelta(minutes=1))
+    assert office.db.execute("SELECT seen_at FROM session").fetchone()[0] > store.iso(
+        datetime.now(UTC) - timedelta(minutes=1)
+    )
     set_seen(office.db, key, auth.SESSION_IDLE + timedelta(minutes=1))
     assert amy.get("/").status == 303
 

@@ -1,4 +1,5 @@
 """Recordings over HTTP."""
+
 from __future__ import annotations
 
 import os
@@ -23,9 +24,19 @@ def test_a_recording_is_served_whole(amy: Browser, wav: tuple[int, bytes]) -> No
     assert answer.headers["Accept-Ranges"] == "bytes"
 
 
-@pytest.mark.parametrize(("asked", "start", "end"), [("bytes=0-99", 0, 100), ("bytes=100-", 100, None), ("bytes=-50", -50, None),
-                                                     ("bytes=10-999999999", 10, None), ("bytes=0-0", 0, 1)])
-def test_a_player_gets_the_part_it_asks_for(amy: Browser, wav: tuple[int, bytes], asked: str, start: int, end: int | None) -> None:
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [
+        ("bytes=0-99", 0, 100),
+        ("bytes=100-", 100, None),
+        ("bytes=-50", -50, None),
+        ("bytes=10-999999999", 10, None),
+        ("bytes=0-0", 0, 1),
+    ],
+)
+def test_a_player_gets_the_part_it_asks_for(
+    amy: Browser, wav: tuple[int, bytes], asked: str, start: int, end: int | None
+) -> None:
     answer = amy.get(f"/recording/{wav[0]}", Range=asked)
     part = wav[1][start:end]
     first = start if start >= 0 else len(wav[1]) + start
@@ -40,7 +51,9 @@ def test_a_part_outside_the_file_is_416(amy: Browser, wav: tuple[int, bytes], as
     assert answer.status == 416 and answer.headers["Content-Range"] == f"bytes */{len(wav[1])}"
 
 
-@pytest.mark.parametrize("asked", ["bytes=-", "bytes=5-2", "bytes=0-1,4-5", "items=0-1", "bytes=a-b", "bytes=" + "9" * 5000 + "-"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=-", "bytes=5-2", "bytes=0-1,4-5", "items=0-1", "bytes=a-b", "bytes=" + "9" * 5000 + "-"]
+)
 def test_a_range_that_is_none_gets_the_whole(amy: Browser, wav: tuple[int, bytes], asked: str) -> None:
     assert amy.get(f"/recording/{wav[0]}", Range=asked).body == wav[1]
 
@@ -55,11 +68,15 @@ def test_if_range_of_another_file_gets_the_whole(amy: Browser, wav: tuple[int, b
 def test_head_has_no_body_and_a_download_has_a_name(amy: Browser, wav: tuple[int, bytes]) -> None:
     head = amy.ask("HEAD", f"/recording/{wav[0]}")
     assert head.status == 200 and head.body == b"" and int(head.headers["Content-Length"]) == len(wav[1])
-    assert "attachment; filename=\"call-" in amy.get(f"/recording/{wav[0]}?download").headers["Content-Disposition"]
+    assert 'attachment; filename="call-' in amy.get(f"/recording/{wav[0]}?download").headers["Content-Disposition"]
 
 
-@pytest.mark.parametrize("file", ["../office.db", "/etc/passwd", "link.wav", "folder/../../office.db", "folder", "linked/x.wav", ""])
-def test_no_name_in_the_store_leads_out_of_the_folder(office: Office, amy: Browser, wav: tuple[int, bytes], file: str) -> None:
+@pytest.mark.parametrize(
+    "file", ["../office.db", "/etc/passwd", "link.wav", "folder/../../office.db", "folder", "linked/x.wav", ""]
+)
+def test_no_name_in_the_store_leads_out_of_the_folder(
+    office: Office, amy: Browser, wav: tuple[int, bytes], file: str
+) -> None:
     folder = office.box.recordings
     os.symlink(office.box.store, folder / "link.wav")
     (folder / "folder").mkdir()

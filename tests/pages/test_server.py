@@ -1,4 +1,5 @@
 """The daemon of the pages: TLS, the watchdog, hostile connections."""
+
 from __future__ import annotations
 
 import socket
@@ -32,14 +33,16 @@ def tls(tmp_path: Path) -> Iterator[Office]:
 
 def encrypted(office: Office) -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=str(certificate.own(office.box)))
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", office.server.port), timeout=10), server_hostname="localhost")
+    return context.wrap_socket(
+        socket.create_connection(("127.0.0.1", office.server.port), timeout=10), server_hostname="localhost"
+    )
 
 
 def test_the_box_makes_its_own_certificate_and_keeps_it(tls: Office) -> None:
     pem = certificate.own(tls.box)
     assert stat.S_IMODE(pem.stat().st_mode) == 0o600 and stat.S_IMODE(pem.parent.stat().st_mode) == 0o700
     assert certificate.own(tls.box).stat().st_mtime_ns == pem.stat().st_mtime_ns
-    names = dict(encrypted(tls).getpeercert())["subjectAltName"]       # type: ignore[arg-type]
+    names = dict(encrypted(tls).getpeercert())["subjectAltName"]  # type: ignore[arg-type]
     assert ("DNS", "deskbell.local") in names and ("IP Address", "127.0.0.1") in names
 
 
@@ -100,14 +103,22 @@ def test_the_watchdog_is_not_fed_once_the_streams_have_stopped(office: Office) -
     assert not office.server.can_work()
 
 
-@pytest.mark.parametrize("said", [
-    b"\x00\xff\xfe garbage\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\x00b\r\n\r\n",
-    b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n", b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
-    b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\nx",
-    b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
-    b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: deskbell=\xff\xfe\r\nAccept-Language: \xff\r\n\r\n",
-    b"GET /%ff%fe HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n",
-])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\x00\xff\xfe garbage\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\x00b\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
+        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\nx",
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: deskbell=\xff\xfe\r\nAccept-Language: \xff\r\n\r\n",
+        b"GET /%ff%fe HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n",
+    ],
+)
 def test_garbage_on_the_line_gets_a_4xx_or_silence(office: Office, said: bytes) -> None:
     with socket.create_connection(("127.0.0.1", office.server.port), timeout=10) as line:
         try:
@@ -142,5 +153,7 @@ def test_run_prints_the_code_serves_and_stops(tmp_path: Path, capfd: pytest.Capt
 
 def test_pages_import_nothing_that_a_box_without_them_needs() -> None:
     """appliance may not know of web: the command line calls it by name."""
-    done = subprocess.run([sys.executable, "-c", "import appliance.cli, sys; sys.exit('web' in sys.modules)"], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "import appliance.cli, sys; sys.exit('web' in sys.modules)"], check=False
+    )
     assert done.returncode == 0
