@@ -63,7 +63,7 @@ class Follower:
     def __init__(self, db: sqlite3.Connection, box: Box, keeper: Keeper) -> None:
         self._db, self._box, self._keeper = db, box, keeper
         self._spool: follow.Spool | None = None
-        self._missing: set[str] = set()
+        self._missing: set[tuple[int, str]] = set()
         self._seen = -1
         self._checked = -CUT_CHECK_S
         self._said = ""
@@ -99,15 +99,17 @@ class Follower:
 
     def _finish_cut_calls(self, spool: follow.Spool) -> list[int]:
         """Ids of the calls that Asterisk had lost already at the last check and whose end it never wrote."""
-        suspects = follow.open_linkedids(self._db, self._box)
+        suspects = follow.open_calls(self._db, self._box)
         if not suspects:
             return []
         try:
             with ami.from_secret(self._box.secrets / "ami") as asterisk:
-                missing = suspects - asterisk.live_linkedids()
+                live = asterisk.live_linkedids()
         except ami.AmiError as silent:
             log.warning("%s: open calls cannot be checked now.", silent)
             return []
+        newest = follow.newest_boot(self._db, self._box)
+        missing = {call for call in suspects if call[0] < newest or call[1] not in live}
         # Twice missing, so that a call whose last rows are still on their way is not cut.
         cut, self._missing = missing & self._missing, missing
         ended = self.catch_up(spool)

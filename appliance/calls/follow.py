@@ -113,19 +113,22 @@ def apply(db: sqlite3.Connection, box: Box, spool_id: str, entries: Iterable[Ent
     return ended
 
 
-def finish_cut_calls(db: sqlite3.Connection, box: Box, cut: Collection[str], now: datetime) -> list[int]:
-    """Ids of the open calls with these linkedids, ended now as interrupted: Asterisk no longer has them."""
+def finish_cut_calls(db: sqlite3.Connection, box: Box, cut: Collection[tuple[int, str]], now: datetime) -> list[int]:
+    """Ids of these open calls (boot, linkedid), ended now as interrupted: Asterisk no longer has them."""
     with store.write(db):
-        rows = [row for row in db.execute("SELECT boot, linkedid FROM call WHERE ended_at IS NULL AND box = ?",
-                                          (box.name,)) if row["linkedid"] in cut]
-        return [call_id for row in rows
-                if (call_id := _recompute(db, box, row["boot"], row["linkedid"], now, is_cut=True))]
+        return [call_id for boot, linkedid in sorted(open_calls(db, box) & set(cut))
+                if (call_id := _recompute(db, box, boot, linkedid, now, is_cut=True))]
 
 
-def open_linkedids(db: sqlite3.Connection, box: Box) -> set[str]:
-    """The calls that live as far as we know."""
-    return {row["linkedid"] for row in
-            db.execute("SELECT linkedid FROM call WHERE ended_at IS NULL AND box = ?", (box.name,))}
+def open_calls(db: sqlite3.Connection, box: Box) -> set[tuple[int, str]]:
+    """Boot and linkedid of the calls that live as far as we know."""
+    return {(row["boot"], row["linkedid"]) for row in
+            db.execute("SELECT boot, linkedid FROM call WHERE ended_at IS NULL AND box = ?", (box.name,))}
+
+
+def newest_boot(db: sqlite3.Connection, box: Box) -> int:
+    """The latest start of Asterisk that any call belongs to; calls of an older one are over for certain."""
+    return int(db.execute("SELECT coalesce(max(boot), 0) FROM call WHERE box = ?", (box.name,)).fetchone()[0])
 
 
 def prune(db: sqlite3.Connection, now: datetime) -> int:

@@ -4,13 +4,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-
-from sqlite_utils import Database
-from sqlite_utils.migrations import Migrations
 
 OLDEST_SQLITE = (3, 51, 3)   # older ones may corrupt a WAL that two connections reset at once
 BUSY_TIMEOUT_MS = 5000
@@ -128,38 +125,25 @@ def migrate(db: sqlite3.Connection) -> list[str]:
 
     Safe to call from several daemons at once: the loser waits and finds nothing to do.
     """
-    house, steps = Database(db), _migrations()
+    if _known_steps() <= _applied_steps(db):
+        return []
+    from appliance.store import migrations     # sqlite-utils: 11 MB in each daemon, wanted once in a release
     with write(db):
-        pending = [step.name for step in steps.pending(house)]
-        steps.apply(house)
-    return pending
+        return migrations.apply(db, SCHEMA)
 
 
-def _migrations() -> Migrations:
-    steps = Migrations("deskbell")
-    for file in sorted(SCHEMA.glob("[0-9]*.sql")):
-        steps(name=file.stem)(_step(file.read_text()))
-    return steps
+def _known_steps() -> set[str]:
+    return {file.stem for file in SCHEMA.glob("[0-9]*.sql")}
 
 
-def _step(sql: str) -> Callable[[Database], None]:
-    """The statements of a schema file one by one: executescript() would commit what went before."""
-    def run(house: Database, /) -> None:
-        statement = ""
-        for line in sql.splitlines(keepends=True):
-            statement += line
-            if sqlite3.complete_statement(statement):
-                house.execute(statement)
-                statement = ""
-        if statement.strip():
-            house.execute(statement)
-    return run
+def _applied_steps(db: sqlite3.Connection) -> set[str]:
+    if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = '_sqlite_migrations'").fetchone():
+        return set()
+    return {row[0] for row in db.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'deskbell'")}
 
 
 def _refuse_newer(db: sqlite3.Connection, path: Path | str) -> None:
-    house, steps = Database(db), _migrations()
-    known = {file.stem for file in SCHEMA.glob("[0-9]*.sql")}
-    newer = sorted(step.name for step in steps.applied(house) if step.name not in known)
+    newer = sorted(_applied_steps(db) - _known_steps())
     if newer:
         raise StoreError(f"{path} was written by a newer Deskbell (schema {newer[-1]}). Nothing was changed. "
                          "Install that version again, or restore a backup made by this one.")

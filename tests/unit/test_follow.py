@@ -243,19 +243,19 @@ def test_calls_that_asterisk_lost_end_as_interrupted_and_the_others_go_on(
     spool.add(ANSWERED)
     spool.add(ANSWERED.replace("| 1.", "| 2."), linkedid="2.0")
     take(db, box)
-    assert follow.open_linkedids(db, box) == {"1.0", "2.0"}
-    assert follow.finish_cut_calls(db, box, {"1.0"}, NOW) == [1]
+    assert follow.open_calls(db, box) == {(1, "1.0"), (1, "2.0")}
+    assert follow.finish_cut_calls(db, box, {(1, "1.0")}, NOW) == [1]
     call = db.execute("SELECT * FROM call WHERE id = 1").fetchone()
     assert (call["outcome"], call["extension"], call["talk_ms"]) == ("interrupted", "101", 0)
     assert outcomes(db) == ["interrupted", None]
-    assert follow.open_linkedids(db, box) == {"2.0"}
-    assert follow.finish_cut_calls(db, box, {"1.0"}, NOW) == []
+    assert follow.open_calls(db, box) == {(1, "2.0")}
+    assert follow.finish_cut_calls(db, box, {(1, "1.0")}, NOW) == []
 
 
 def test_an_interrupted_call_is_not_texted_and_says_why(box: Box, db: sqlite3.Connection, spool: SpoolFile) -> None:
     spool.add(RINGING)
     take(db, box)
-    follow.finish_cut_calls(db, box, {"1.0"}, NOW)
+    follow.finish_cut_calls(db, box, {(1, "1.0")}, NOW)
     assert db.execute("SELECT code FROM refusal").fetchone()["code"] == "interrupted"
     assert not db.execute("SELECT 1 FROM sms").fetchall()
 
@@ -268,7 +268,7 @@ def test_a_call_that_only_the_bell_knew_ends_as_interrupted(
     if ledger == "no first row":
         spool.add(entries(RINGING)[1:])
         take(db, box)
-    assert follow.finish_cut_calls(db, box, {"1.0"}, NOW) == [1]
+    assert follow.finish_cut_calls(db, box, {(1, "1.0")}, NOW) == [1]
     assert outcomes(db) == ["interrupted"]
     assert told(db)[-1] == "ended"
 
