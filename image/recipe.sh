@@ -5,7 +5,7 @@
 listed() { sed 's/#.*//' "$1" | xargs; }
 
 pip_into() {
-  "$(command -v pip3 || echo pip)" --quiet --disable-pip-version-check --no-input install --root-user-action=ignore \
+  "$(command -v pip3 || echo pip)" --quiet --disable-pip-version-check --no-input --retries 2 --timeout 20 install --root-user-action=ignore \
     --require-hashes --no-deps --only-binary=:all: --python-version 3.14 --no-compile --target "$2" -r "$1"
 }
 
@@ -29,7 +29,7 @@ build_root() {
     options+=("--dpkgopt=path-exclude=/usr/share/$key/*"); done
   env -u TMPDIR LC_ALL=C.UTF-8 mmdebstrap --mode=root --variant=minbase --dpkgopt=force-unsafe-io "${options[@]}" \
     --include="$(listed "$REPO/image/packages.txt" | tr ' ' ,)" forky "$new" ${MIRROR:+"$MIRROR"} \
-    2> >(tee /dev/stderr | sed -un 's/^I: \(.*[a-z]\.\.\.\)$/  \1/p' >&3)
+    2> >(tee /dev/stderr | sed -un 's/^I: \([a-z][a-z ,-]*\.\.\.\)$/  \1/p' >&3)
   wait "$fetching"
   rm -rf "$pip/bin"
   cp -a "$pip/." "$new/usr/lib/python3/dist-packages/"
