@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
     try:
-        return int(asked.act(asked) or 0)
+        code = int(asked.act(asked) or 0)
+        sys.stdout.flush()
+        return code
     except (config.ConfigError, store.StoreError, settings.SettingError, contacts.ContactError) as refused:
         print(f"deskbell: {refused}", file=sys.stderr)
         return 2
@@ -53,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     except PermissionError as refused:
         print(f"deskbell: {refused.filename} may not be touched by this user. Run it as root.", file=sys.stderr)
         return 2
-    except BrokenPipeError:
+    except BrokenPipeError:      # a reader such as head has what it wanted; nothing more may go to it at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
@@ -125,7 +128,8 @@ def _call_list(asked: argparse.Namespace) -> int:
             continue
         at = store.parse_time(row["started_at"]).astimezone(box.zone)
         who = row["contact"] or row["caller_name"] or ""
-        number = numbers.shown(row["number"], box.country) if row["number"] else row["caller_id"] or row["presentation"]
+        given = row["caller_id"] if row["presentation"] == "allowed" else row["presentation"]
+        number = numbers.shown(row["number"], box.country) if row["number"] else given
         outcome = row["outcome"] or ("talking" if row["answered_at"] else "ringing")
         print(f"{at:%Y-%m-%d %H:%M:%S}  {row['direction']:8} {outcome:11} {number:20} {who}".rstrip())
     return 0
