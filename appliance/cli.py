@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 
 from appliance import config, settings
@@ -89,7 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     provision = nouns.add_parser("provision", help="write Asterisk's part of box.toml and the secrets (root)")
     provision.add_argument("--starting-asterisk", action="store_true", help="count a start of Asterisk")
     provision.set_defaults(act=_provision)
-    importlib.import_module("appliance.box.demo").add_parser(nouns)
+    demo = nouns.add_parser("demo", help="a whole office with a simulated line and SIM (see image/demo)")
+    demo.add_argument("--web-port", type=int, default=8080, metavar="N", help="where the pages are (default 8080)")
+    demo.add_argument("--gsm", type=Path, metavar="PORT", help="a real modem, such as /dev/ttyUSB0; needs --caller")
+    demo.add_argument("--caller", metavar="NUMBER", help="the number that rings and is texted: your own, with +")
+    demo.add_argument("--sip-port", type=int, metavar="N",
+                      help="a real softphone takes the staff's place: SIP on UDP port N, on all addresses")
+    demo.set_defaults(act=lambda asked: importlib.import_module("appliance.box.demo").act(asked))
     return parser
 
 

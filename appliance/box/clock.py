@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from appliance.box.notify import Notify
-from appliance.calls import follow
 from appliance.config import Box
 from appliance.store import db as store
 
 log = logging.getLogger("clock")
 
 SESSION_KEPT = timedelta(days=30)      # idle ones are refused much sooner; this only tidies
+LEDGER_KEPT = timedelta(days=7)        # rows of calls that are over, for somebody who asks why
 EVENT_KEPT = timedelta(days=7)         # a browser that slept longer is shown how things stand
 FEED_S = 5.0
 STUCK_S = 600.0          # no task here may take longer; then the watchdog restarts us
@@ -53,7 +53,7 @@ class Clock:
     def hourly(self) -> None:
         """Lets go of what nobody needs: sessions that ended, ledger rows of calls long over."""
         tasks: tuple[Callable[[sqlite3.Connection, datetime], int], ...] = (
-            follow.prune, forget_sessions, forget_events)
+            forget_ledger_rows, forget_sessions, forget_events)
         self._since = datetime.now(UTC)
         try:
             db = store.connect(self._box.store)
@@ -65,6 +65,16 @@ class Clock:
             log.error("The hourly tidying failed (%s). Calls and texts go on; it is tried again in an hour.", broken)
         finally:
             self._since = None
+
+
+def forget_ledger_rows(db: sqlite3.Connection, now: datetime) -> int:
+    """How many ledger rows of long ended calls were let go."""
+    before = int((now - LEDGER_KEPT).timestamp() * 1_000_000)
+    with store.write(db):
+        return db.execute("""
+            DELETE FROM ledger_event WHERE at_us < ? AND NOT EXISTS (
+              SELECT 1 FROM call WHERE call.boot = ledger_event.boot
+              AND call.linkedid = ledger_event.linkedid AND call.ended_at IS NULL)""", (before,)).rowcount
 
 
 def forget_sessions(db: sqlite3.Connection, now: datetime) -> int:

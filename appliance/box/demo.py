@@ -26,7 +26,7 @@ from appliance.config import Box
 from appliance.people import contacts, users
 from appliance.store import db as store
 
-__all__ = ["AIR", "DAEMONS", "Demo", "add_parser", "place_call"]
+__all__ = ["AIR", "DAEMONS", "Demo", "act", "place_call"]
 
 DAEMONS = ("calls", "modem", "clock", "web")
 BOX_TOML = Path("/etc/deskbell/box.toml")
@@ -186,17 +186,8 @@ def _is_registered(extension: str) -> bool:
     return f"{extension}/sip:" in _console("/etc/asterisk/asterisk.conf", "pjsip show contacts")
 
 
-def add_parser(nouns: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    demo = nouns.add_parser("demo", help="a whole office with a simulated line and SIM (see image/demo)")
-    demo.add_argument("--web-port", type=int, default=8080, metavar="N", help="where the pages are (default 8080)")
-    demo.add_argument("--gsm", type=Path, metavar="PORT", help="a real modem, such as /dev/ttyUSB0; needs --caller")
-    demo.add_argument("--caller", metavar="NUMBER", help="the number that rings and is texted: your own, with +")
-    demo.add_argument("--sip-port", type=int, metavar="N",
-                      help="a real softphone takes the staff's place: the box's SIP listens on UDP port N, all addresses")
-    demo.set_defaults(act=_act)
-
-
-def _act(asked: argparse.Namespace) -> int:
+def act(asked: argparse.Namespace) -> int:
+    """The exit code of `deskbell demo`: serves until it is stopped."""
     if problem := _problem(asked):
         print(f"deskbell: {problem}", file=sys.stderr)
         return 2

@@ -26,7 +26,6 @@ log = logging.getLogger("ledger")
 
 BATCH = 500
 FRESH = timedelta(seconds=60)       # an older ring is history, no pop
-KEEP = timedelta(days=7)            # rows of calls that are over, for somebody who asks why
 LATEST_US = 32_503_680_000_000_000      # the year 3000
 MOST_BOOTS = 2**31
 ENTRY_COLUMNS = ("position, boot, linkedid, uniqueid, kind, at_us, channel, context, extension, "
@@ -129,16 +128,6 @@ def open_calls(db: sqlite3.Connection, box: Box) -> set[tuple[int, str]]:
 def newest_boot(db: sqlite3.Connection, box: Box) -> int:
     """The latest start of Asterisk that any call belongs to; calls of an older one are over for certain."""
     return int(db.execute("SELECT coalesce(max(boot), 0) FROM call WHERE box = ?", (box.name,)).fetchone()[0])
-
-
-def prune(db: sqlite3.Connection, now: datetime) -> int:
-    """How many ledger rows of long ended calls were let go."""
-    before = int((now - KEEP).timestamp() * 1_000_000)
-    with store.write(db):
-        return db.execute("""
-            DELETE FROM ledger_event WHERE at_us < ? AND NOT EXISTS (
-              SELECT 1 FROM call WHERE call.boot = ledger_event.boot
-              AND call.linkedid = ledger_event.linkedid AND call.ended_at IS NULL)""", (before,)).rowcount
 
 
 def _isolated(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: datetime) -> int | None:

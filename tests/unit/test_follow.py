@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance import settings
+from appliance.box import clock
 from appliance.calls import daemon, follow
 from appliance.calls.bell import Ring, write_ring
 from appliance.calls.records import Presentation
@@ -278,8 +279,8 @@ def test_rows_of_calls_long_over_are_let_go_and_those_of_open_ones_stay(
     spool.add(MISSED)
     spool.add(RINGING.replace("| 1.", "| 2."), linkedid="2.0")
     take(db, box)
-    assert follow.prune(db, NOW + timedelta(days=6)) == 0
-    assert follow.prune(db, NOW + timedelta(days=8)) == 9
+    assert clock.forget_ledger_rows(db, NOW + timedelta(days=6)) == 0
+    assert clock.forget_ledger_rows(db, NOW + timedelta(days=8)) == 9
     assert {row["linkedid"] for row in db.execute("SELECT linkedid FROM ledger_event")} == {"2.0"}
     assert outcomes(db) == ["missed", None]
 
