@@ -127,7 +127,7 @@ def migrate(db: sqlite3.Connection) -> list[str]:
     """
     if _known_steps() <= _applied_steps(db):
         return []
-    from appliance.store import migrations     # sqlite-utils: 11 MB in each daemon, wanted once in a release
+    from appliance.store import migrations  # sqlite-utils: 11 MB in each daemon, wanted once in a release
     with write(db):
         return migrations.apply(db, SCHEMA)
 
