@@ -53,6 +53,8 @@ def _ledger(box: Box) -> Iterator[str]:
         spool = follow.Spool(box.ledger)
         last = spool.db.execute("SELECT coalesce(max(AcctId), 0) FROM cel").fetchone()[0]
         behind = last - follow.cursor(store.connect(box.store), spool.id)
+    except store.StoreError:
+        return                     # said already
     except (sqlite3.Error, OSError) as broken:
         yield f"Asterisk's ledger cannot be read ({broken}). Calls ring; the history stands still."
         return
@@ -67,8 +69,14 @@ def _modems(box: Box) -> Iterator[str]:
                    "Plug it in.")
     if not box.modems or not box.store.exists():
         return
-    now = datetime.now(UTC)
-    for row in store.connect(box.store).execute("SELECT name, state, updated_at FROM modem"):
+    try:
+        rows = store.connect(box.store).execute("SELECT name, state, updated_at FROM modem").fetchall()
+    except (store.StoreError, sqlite3.Error):
+        return                     # said already
+    now, named = datetime.now(UTC), {modem.name for modem in box.modems}
+    for row in rows:
+        if row["name"] not in named:
+            continue               # it was taken out of box.toml
         if row["state"] != "registered" and row["state"] != "roaming":
             yield f"The modem {row['name']}: {row['state']}. Calls are logged; texts wait."
         elif now - store.parse_time(row["updated_at"]) > OLDEST_RADIO:
