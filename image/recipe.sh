@@ -44,14 +44,11 @@ build_house() {
   mkdir "$new.work" "$at"
   overlay_at "$(layer root)" "$new" "$at"
   install -m755 "$REPO/image/deskbell" "$at/usr/bin/deskbell"
-  for file in sysusers tmpfiles; do
-    [ ! -f "$REPO/systemd/$file.conf" ] || install -D -m644 "$REPO/systemd/$file.conf" "$at/usr/lib/$file.d/deskbell.conf"; done
-  for file in "$REPO"/systemd/*.service "$REPO"/systemd/*.target; do
-    [ ! -f "$file" ] || install -m644 "$file" "$at/usr/lib/systemd/system/"; done
-  if [ -f "$REPO/image/asterisk/asterisk.conf" ]; then
-    find "$at/etc/asterisk" -mindepth 1 -delete
-    (cd "$REPO/image/asterisk" && find . -type f -name '*.conf' -exec install -D -m644 {} "$at/etc/asterisk/{}" \;)
-  fi
+  for file in sysusers tmpfiles; do install -D -m644 "$REPO/systemd/$file.conf" "$at/usr/lib/$file.d/deskbell.conf"; done
+  (cd "$REPO/systemd" && find . \( -name '*.service' -o -name '*.target' -o -path '*.d/*.conf' \) \
+    -exec install -D -m644 {} "$at/usr/lib/systemd/system/{}" \;)
+  find "$at/etc/asterisk" -mindepth 1 -delete       # Debian's samples open more than we want
+  (cd "$REPO/image/asterisk" && find . -name '*.conf' -exec install -D -m644 {} "$at/etc/asterisk/{}" \;)
   mount -t proc proc "$at/proc"
   in_root "$at" systemd-sysusers deskbell.conf
   in_root "$at" systemd-tmpfiles --create deskbell.conf

@@ -86,7 +86,8 @@ def _pjsip(box: Box, phone: Extension | None) -> str:
                  f"password = {sip_secret(box, phone)}\n\n"
                  f"[staff]\ntype = registration\ntransport = desk\nserver_uri = sip:{at}\n"
                  f"client_uri = sip:{phone.number}@{at}\ncontact_user = {phone.number}\noutbound_auth = staff\n"
-                 "max_random_initial_delay = 0\nretry_interval = 1\nforbidden_retry_interval = 2\nauth_rejection_permanent = no\nexpiration = 300\n")
+                 "max_random_initial_delay = 0\nretry_interval = 1\nforbidden_retry_interval = 2\n"
+                 "auth_rejection_permanent = no\nexpiration = 300\n")
     return text
 
 

@@ -56,12 +56,11 @@ class Story:
         finally:
             seconds = round(time.monotonic() - started, 2)
             self.steps.append({"name": name, "seconds": seconds, "ok": not why})
-            print(f"{'ok ' if not why else 'NOT'} {seconds:6.2f} s  {name}" + (f": {why}" if why else ""), file=sys.stderr)
+            print(f"{'NOT' if why else 'ok '} {seconds:6.2f} s  {name}{': ' * bool(why)}{why}", file=sys.stderr)
 
     def told(self) -> dict[str, object]:
         """All steps; those that were not reached are not ok."""
-        missing: list[dict[str, object]] = [{"name": name, "seconds": 0, "ok": False} for name in SAID[len(self.steps):]]
-        steps = self.steps + missing
+        steps = [*self.steps, *({"name": name, "seconds": 0, "ok": False} for name in SAID[len(self.steps):])]
         return {"ok": all(step["ok"] for step in steps), "steps": steps}
 
 
@@ -77,7 +76,8 @@ def wait[T](until: Callable[[], T], what: str, limit_s: float = LIMIT_S) -> T:
 
 def channels() -> list[list[str]]:
     """What Asterisk has at this moment; the fifth field is the state: Ring, Ringing, Up."""
-    asked = subprocess.run(["asterisk", "-rx", "core show channels concise"], capture_output=True, text=True, check=True)
+    asked = subprocess.run(["asterisk", "-rx", "core show channels concise"],
+                           capture_output=True, text=True, check=True)
     return [line.split("!") for line in asked.stdout.splitlines() if "!" in line]
 
 
@@ -180,7 +180,8 @@ def main() -> int:
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path="/usr/bin/chromium", args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
+                executable_path="/usr/bin/chromium",
+                args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
             play(story, demo, browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB"))
             browser.close()
         with story.step():
