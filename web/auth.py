@@ -4,14 +4,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import logging
 import secrets
 import sqlite3
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from appliance.config import Web
 from appliance.store import db as store
+
+log = logging.getLogger("web.auth")
 
 COOKIE = "deskbell"              # the session
 FORM_COOKIE = "deskbell_form"    # the token of a form that is shown before anyone has logged in
@@ -94,27 +98,30 @@ def session(db: sqlite3.Connection, cookie: str | None, now: datetime) -> Sessio
     if not cookie:
         return None
     row = db.execute("""
-        SELECT token_hash, user_id, user.name AS user, csrf, seen_at
+        SELECT token_hash, user_id, user.name AS user, csrf
         FROM session JOIN user ON user.id = session.user_id
         WHERE token_hash = ? AND seen_at > ? AND session.created_at > ?""",
                      (key_of(cookie), store.iso(now - SESSION_IDLE), store.iso(now - SESSION_LIFE))).fetchone()
     if row is None:
         return None
-    if row["seen_at"] < store.iso(now - SEEN_EVERY):
-        mark_seen(db, {row["token_hash"]}, now)
+    mark_seen(db, [row["token_hash"]], now)
     return Session(row["token_hash"], row["user_id"], row["user"], row["csrf"])
 
 
-def mark_seen(db: sqlite3.Connection, keys: set[str], now: datetime) -> None:
-    """Keeps these sessions from going idle: somebody's page is open."""
-    with store.write(db):
-        db.executemany("UPDATE session SET seen_at = ? WHERE token_hash = ?", [(store.iso(now), key) for key in keys])
+def mark_seen(db: sqlite3.Connection, keys: Iterable[str], now: datetime) -> None:
+    """Keeps these sessions from going idle; each is written every few minutes at most.
 
-
-def unseen(db: sqlite3.Connection, keys: set[str], now: datetime) -> set[str]:
-    """Those of the sessions that are due to be marked as seen."""
-    return {key for key in keys if db.execute(
-        "SELECT 1 FROM session WHERE token_hash = ? AND seen_at < ?", (key, store.iso(now - SEEN_EVERY))).fetchone()}
+    A store that cannot be written (a full disk) is logged and no more: the pages are still read.
+    """
+    due = [(store.iso(now), key) for key in keys if db.execute(
+        "SELECT 1 FROM session WHERE token_hash = ? AND seen_at < ?", (key, store.iso(now - SEEN_EVERY))).fetchone()]
+    if not due:
+        return
+    try:
+        with store.write(db):
+            db.executemany("UPDATE session SET seen_at = ? WHERE token_hash = ?", due)
+    except sqlite3.OperationalError as full:
+        log.warning("sessions could not be marked as seen: %s", full)
 
 
 def living(db: sqlite3.Connection, keys: set[str], now: datetime) -> set[str]:

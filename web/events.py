@@ -1,7 +1,8 @@
 """The stream of a desk: server-sent events (WHATWG HTML, 9.2) from one epoll thread to every open page.
 
 A worker of the pages lets the browser in, writes the head and hands the socket over. From then on the
-hub owns it: it never blocks on a desk, drops one that does not read, and looks for new events itself.
+hub owns it: it never blocks on a desk nor on the store (it only reads), drops a desk that does not read,
+and looks for new events itself.
 """
 from __future__ import annotations
 
@@ -62,6 +63,7 @@ class Hub:
         self.box = box
         self.beat_s = time.monotonic()               # when the loop last came round
         self.desks = 0
+        self.sessions: frozenset[str] = frozenset()  # those that listen: a page that is open is not idle
         self._clock = clock
         self._inbox: queue.SimpleQueue[Desk] = queue.SimpleQueue()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -120,7 +122,9 @@ class _Loop:
                 self.next_beat_s = now_s + HEARTBEAT_S
                 self._heartbeat()
             self.hub.beat_s = now_s
-            self.hub.desks = len(self.desks)
+            if self.hub.desks != len(self.desks):
+                self.hub.desks = len(self.desks)
+                self.hub.sessions = frozenset(desk.session for desk in self.desks.values())
         for desk in list(self.desks.values()):
             self._drop(desk)
         self.epoll.close()
@@ -166,20 +170,17 @@ class _Loop:
         return _frame(event.id, self.teller.event(event, now))
 
     def _heartbeat(self) -> None:
-        living = self._drop_logged_out()
+        self._drop_logged_out()
         for desk in list(self.desks.values()):
             self._send(desk, b":\n\n")
-        # An open page keeps its session; the write is rare and small.
-        if stale := auth.unseen(self.db, living, self.clock()):
-            auth.mark_seen(self.db, stale, self.clock())
+        self.hub.sessions = frozenset(desk.session for desk in self.desks.values())
 
-    def _drop_logged_out(self) -> set[str]:
-        """The sessions that still listen. Whoever logged a session out has committed, and that brought us here."""
+    def _drop_logged_out(self) -> None:
+        """Ends streams without a session. Whoever logged one out has committed, and that brought us here."""
         living = auth.living(self.db, {desk.session for desk in self.desks.values()}, self.clock())
         for desk in list(self.desks.values()):
             if desk.session not in living:
                 self._drop(desk)
-        return living
 
     def _serve(self, desk: Desk, what: int) -> None:
         if what & GONE:

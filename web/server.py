@@ -7,6 +7,7 @@ import logging
 import ssl
 import sys
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 from cheroot import wsgi
@@ -17,7 +18,7 @@ from appliance.box.notify import Notify
 from appliance.config import Box, ConfigError
 from appliance.people import users
 from appliance.store import db as store
-from web import app, certificate
+from web import app, auth, certificate
 from web.events import Hub
 from web.office import Office
 
@@ -173,7 +174,6 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     store.migrate(db)
     if users.is_first_run(db):
         print(f"First-run code of this box: {users.first_run_code(box)}", file=sys.stderr, flush=True)
-    db.close()
     server = Server(box)
     server.start()
     log.info("the pages are at %s", server.address)
@@ -183,5 +183,7 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
             if server.can_work():
                 notify.alive()
                 notify.status(f"{server.hub.desks} desks listen at {server.address}")
+            auth.mark_seen(db, server.hub.sessions, datetime.now(UTC))
     finally:
         server.stop()
+        db.close()

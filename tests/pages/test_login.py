@@ -9,7 +9,7 @@ import pytest
 
 from appliance.people import users
 from appliance.store import db as store
-from tests.desk import PASSWORD, Browser, Office
+from tests.desk import PASSWORD, Browser, Office, eventually
 from web import auth
 
 
@@ -140,3 +140,22 @@ def test_the_sticker_is_not_for_everyone(office: Office) -> None:
 
 def set_seen(db: sqlite3.Connection, key: str, ago: timedelta) -> None:
     db.execute("UPDATE session SET seen_at = ? WHERE token_hash = ?", (store.iso(datetime.now(UTC) - ago), key))
+
+
+def test_a_full_disk_does_not_shut_anyone_out(office: Office, amy: Browser) -> None:
+    key = auth.key_of(amy.cookies[auth.COOKIE])
+    set_seen(office.db, key, auth.SEEN_EVERY * 2)
+    read_only = sqlite3.connect(f"file:{office.box.store}?mode=ro", uri=True, isolation_level=None)
+    read_only.row_factory = sqlite3.Row
+    found = auth.session(read_only, amy.cookies[auth.COOKIE], datetime.now(UTC))
+    read_only.close()
+    assert found is not None and found.user == "Amy"
+
+
+def test_an_open_page_keeps_its_session(office: Office, amy: Browser) -> None:
+    desk = amy.listen()
+    desk.next("now")
+    sessions = eventually(lambda: office.server.hub.sessions)
+    set_seen(office.db, *sessions, auth.SESSION_IDLE - timedelta(minutes=1))
+    auth.mark_seen(office.db, sessions, datetime.now(UTC))
+    assert auth.session(office.db, amy.cookies[auth.COOKIE], datetime.now(UTC) + timedelta(hours=11))

@@ -130,14 +130,16 @@ function write_past(node, call) {
   part(node, "first").hidden = call.number === null || call.last.length > 0;
   last.hidden = call.last.length === 0;
   const day = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { weekday: "short", day: "numeric", month: "short", timeZone: zone });
+  const hour = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
   for (const past of call.last) {
+    const at = new Date(past.started_at);
     const line = document.createElement("li"), what = document.createElement("a"), when = document.createElement("span");
     const ms = past.talk_ms ?? past.ring_ms;
     what.textContent = past.outcome === "missed" && past.direction === "in" ? fill(words.missed, { span: span(past.ring_ms || 0) })
       : ms === null ? outcome(past) : fill(words.over, { outcome: outcome(past), span: span(ms) });
     what.href = "/call/" + Number(past.call_id);
     what.className = "plain";
-    when.textContent = day.format(new Date(past.started_at));
+    when.textContent = (day.format(at) === day.format(new Date()) ? hour : day).format(at);
     when.className = "q";
     line.append(what, when);
     last.querySelector("ul").append(line);
