@@ -129,6 +129,50 @@ DROP INDEX sms_queued;
 CREATE INDEX sms_queued ON sms (priority, due_at, id) WHERE state = 'queued';
 CREATE INDEX sms_unread ON sms (number) WHERE direction = 'in' AND read_at IS NULL;
 
+ALTER TABLE sms ADD COLUMN sent_again_as INTEGER REFERENCES sms (id) ON DELETE SET NULL;  -- by a person
+
+-- A long text that comes in segments: one row of sms once all are here, or after a day with what came.
+CREATE TABLE long_text (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  number TEXT NOT NULL,
+  sim TEXT,
+  concatenation INTEGER NOT NULL,                      -- 3GPP TS 23.040 §9.2.3.24.1; senders use one again and again
+  parts INTEGER NOT NULL CHECK (parts BETWEEN 2 AND 255),
+  sent_at TEXT NOT NULL,                               -- when its first segment to come was sent
+  received_at TEXT NOT NULL,
+  sms_id INTEGER REFERENCES sms (id) ON DELETE CASCADE -- NULL while segments are awaited
+) STRICT;
+CREATE INDEX long_text_of ON long_text (number, concatenation, parts);
+CREATE INDEX long_text_sms ON long_text (sms_id);
+
+CREATE TABLE long_text_part (
+  long_text_id INTEGER NOT NULL REFERENCES long_text (id) ON DELETE CASCADE,
+  part INTEGER NOT NULL CHECK (part BETWEEN 1 AND 255),
+  text TEXT NOT NULL,
+  sent_at TEXT,                                        -- the network's time, NULL when it gave none
+  PRIMARY KEY (long_text_id, part)
+) STRICT;
+
+-- Numbers that wrote to us or that a person wrote to, each with its last text: the page of conversations walks this.
+CREATE TABLE conversation (
+  number TEXT PRIMARY KEY,
+  last_sms_id INTEGER NOT NULL UNIQUE REFERENCES sms (id) ON DELETE CASCADE
+) STRICT;
+INSERT INTO conversation (number, last_sms_id)
+SELECT number, max(id) FROM sms GROUP BY number HAVING max(direction = 'in');
+CREATE INDEX sms_conversation ON sms (number);         -- and by id, as every index
+CREATE TRIGGER conversation_goes_on AFTER INSERT ON sms
+WHEN new.direction = 'in' OR new.priority = 5 OR EXISTS (SELECT 1 FROM conversation WHERE number = new.number)
+BEGIN
+  INSERT INTO conversation (number, last_sms_id) VALUES (new.number, new.id)
+  ON CONFLICT (number) DO UPDATE SET last_sms_id = excluded.last_sms_id;
+END;
+
+-- What an owner asked by text that the clock answers: it may look at the whole box, the radio's thread may not.
+CREATE TABLE owner_question (
+  sms_id INTEGER PRIMARY KEY REFERENCES sms (id) ON DELETE CASCADE
+) STRICT;
+
 -- The one rule there was becomes the first of many, with the words it had.
 INSERT INTO rule (key, position, name, is_on, conditions, text, delay_s, expiry_min, created_at, updated_at)
 SELECT 'missed', 1, 'Missed call',
