@@ -23,10 +23,18 @@ class Settings:
     missed_text_pause_min: int = 60
     record_calls: bool = False
     ring_s: int = 30
+    closed_until: str = ""          # a UTC time as store.iso writes it; "" while the hours alone decide
+    stop_words: str = ""            # further ones, by commas, beside those that texts/words.py knows
+    stop_answer: str = "{shop}: you will get no more texts from us. Text START to undo this."
+    start_answer: str = "{shop}: you will get our texts again. Text STOP to end them."
+    owner_numbers: str = ""         # by commas: who may text STATUS, MISSED, CLOSED TILL 15, OPEN
+    forward_texts: str = ""         # the number that gets a copy of each text that came; "" nobody
+    forward_a_day: int = 30
 
 
 DEFAULTS = Settings()
-RANGES = {"missed_text_delay_s": (0, 3600), "missed_text_pause_min": (0, 7 * 24 * 60), "ring_s": (5, 300)}
+RANGES = {"missed_text_delay_s": (0, 3600), "missed_text_pause_min": (0, 7 * 24 * 60), "ring_s": (5, 300),
+          "forward_a_day": (0, 1000)}
 
 
 def read(db: sqlite3.Connection) -> Settings:
