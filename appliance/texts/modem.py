@@ -104,7 +104,7 @@ class Radio:
         if time.monotonic() >= self._look_at:
             self._look(gsm)
         if self._status is not None and self._status.state.can_send:
-            due = outbox.next_due(self.db, _now())
+            due = outbox.next_due(self.db, self.name, _now())
             if due is not None:
                 return self._send(gsm, due)
         store.wait_for_change(self.db, seen, IDLE_S)
@@ -122,7 +122,7 @@ class Radio:
         for event in gsm.events():
             if isinstance(event, DeliveryReport):
                 with store.write(self.db):
-                    sms_id = reports.report(self.db, event, _now())
+                    sms_id = reports.report(self.db, event, _now(), self.name)
                 LOG.info("report %d for %s: status %d, %s", event.reference, numbers.short(event.number), event.status,
                          f"sms {sms_id}" if sms_id else "nobody's")
             elif isinstance(event, Incoming):
@@ -138,7 +138,7 @@ class Radio:
 
     def _send(self, gsm: Gsm, due: outbox.Due) -> None:
         with store.write(self.db):
-            if not outbox.mark_sending(self.db, due, _now()):
+            if not outbox.mark_sending(self.db, due, self.name, _now()):
                 return
         whose = f"sms {due.sms_id} part {due.part} of {due.parts} to {numbers.short(due.number)}"
         try:

@@ -75,28 +75,37 @@ def queue(db: sqlite3.Connection, draft: Draft, call_id: int | None, now: dateti
     return sms_id
 
 
-def next_due(db: sqlite3.Connection, now: datetime) -> Due | None:
-    """The next segment to hand to the modem: the rest of a text begun first, then by due time. None: nothing is due."""
+def next_due(db: sqlite3.Connection, sim: str, now: datetime) -> Due | None:
+    """The next segment to hand to this SIM: the rest of a text it began first, then by due time. None: nothing is due.
+
+    A text that another SIM began is that one's to finish: its parts bear one sender's number.
+    """
     row = db.execute("""
         SELECT sms.id AS sms_id, segment.id, sms.number, segment.part, segment.attempts, segment.pdu,
                (SELECT count(*) FROM segment AS every WHERE every.sms_id = sms.id) AS parts
         FROM sms JOIN segment ON segment.sms_id = sms.id AND segment.state = 'queued'
-        WHERE sms.direction = 'out' AND (sms.state = 'sending' OR sms.state = 'queued' AND sms.due_at <= ?)
+        WHERE sms.direction = 'out' AND (sms.state = 'sending' OR sms.state = 'queued' AND sms.due_at <= :now)
+          AND (sms.sim IS NULL OR sms.sim = :sim)
+          AND NOT EXISTS (SELECT 1 FROM segment AS other WHERE other.sms_id = sms.id AND other.sim <> :sim)
         ORDER BY sms.state = 'sending' DESC, sms.due_at, sms.id, segment.part
-        LIMIT 1""", (iso(now),)).fetchone()
+        LIMIT 1""", {"now": iso(now), "sim": sim}).fetchone()
     if row is None:
         return None
     return Due(row["sms_id"], row["id"], row["number"], row["part"], row["parts"], row["attempts"], pdu.Pdu(row["pdu"]))
 
 
-def mark_sending(db: sqlite3.Connection, due: Due, now: datetime) -> bool:
-    """True when the segment is ours to send: commit this, then touch the modem. False when it was called off."""
+def mark_sending(db: sqlite3.Connection, due: Due, sim: str, now: datetime) -> bool:
+    """True when the segment is this SIM's to send: commit this, then touch the modem.
+
+    False when it was called off, or another SIM was quicker.
+    """
     taken = db.execute("""
         UPDATE segment
-        SET state = 'sending', attempts = attempts + 1, sending_at = ?
-        WHERE id = ? AND state = 'queued'
-          AND (SELECT state FROM sms WHERE id = segment.sms_id) IN ('queued', 'sending')""",
-        (iso(now), due.segment_id)).rowcount == 1
+        SET state = 'sending', attempts = attempts + 1, sending_at = :now, sim = :sim
+        WHERE id = :id AND state = 'queued'
+          AND (SELECT state FROM sms WHERE id = segment.sms_id) IN ('queued', 'sending')
+          AND NOT EXISTS (SELECT 1 FROM segment AS other WHERE other.sms_id = segment.sms_id AND other.sim <> :sim)""",
+        {"now": iso(now), "sim": sim, "id": due.segment_id}).rowcount == 1
     if taken:
         settle(db, due.sms_id, now)
     return taken
@@ -196,7 +205,7 @@ def _recent(db: sqlite3.Connection, number: str | None) -> Recent:
 def _back(db: sqlite3.Connection, due: Due, cms_code: int | None, attempts: int) -> None:
     db.execute("""
         UPDATE segment
-        SET state = 'queued', attempts = ?, cms_code = ?, sending_at = NULL
+        SET state = 'queued', attempts = ?, cms_code = ?, sending_at = NULL, sim = NULL
         WHERE id = ? AND state = 'sending'""", (attempts, cms_code, due.segment_id))
 
 

@@ -26,9 +26,12 @@ STATUSES = {
 }
 
 
-def report(db: sqlite3.Connection, told: DeliveryReport, now: datetime) -> int | None:
-    """The id of the sms this report settles, None when it is nobody's. Runs inside the caller's write()."""
-    segment = _segment(db, told, now)
+def report(db: sqlite3.Connection, told: DeliveryReport, now: datetime, sim: str | None = None) -> int | None:
+    """The id of the sms this report settles, None when it is nobody's. Runs inside the caller's write().
+
+    sim is the one it came to: each counts its references for itself. None: any.
+    """
+    segment = _segment(db, told, now, sim)
     if segment is None:
         return None
     state = "delivered" if told.status < STILL_TRYING else "sent" if told.status < GIVEN_UP else "failed"
@@ -62,13 +65,14 @@ def received(db: sqlite3.Connection, text: Delivered, country: str, now: datetim
     return int(row.lastrowid or 0)
 
 
-def _segment(db: sqlite3.Connection, told: DeliveryReport, now: datetime) -> sqlite3.Row | None:
+def _segment(db: sqlite3.Connection, told: DeliveryReport, now: datetime, sim: str | None) -> sqlite3.Row | None:
     rows = db.execute("""
         SELECT segment.*, sms.number
         FROM segment JOIN sms ON sms.id = segment.sms_id
         WHERE segment.sending_at IS NOT NULL
-          AND (segment.reference = ? OR segment.reference IS NULL AND segment.state = 'unknown')""",
-        (told.reference,)).fetchall()
+          AND (segment.reference = :reference OR segment.reference IS NULL AND segment.state = 'unknown')
+          AND (segment.sim = :sim OR segment.sim IS NULL OR :sim IS NULL)""",
+        {"reference": told.reference, "sim": sim}).fetchall()
     at = told.sent_at or now
     near = [(row["reference"] is None, abs(parse_time(row["sending_at"]) - at), row)
             for row in rows if _is_same(row["number"], told.number)]

@@ -16,6 +16,7 @@ from hw.pdu import Delivered, DeliveryReport
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 CALLER, OTHER = "+491701234567", "+491709999999"
+SIM, SECOND = "SIM", "SIM2"
 LONG = Settings(missed_text="Привет. " * 15)
 
 
@@ -40,14 +41,14 @@ class Office:
         return call_id
 
     def due(self, at: datetime = NOW) -> outbox.Due:
-        due = outbox.next_due(self.db, at)
+        due = outbox.next_due(self.db, SIM, at)
         assert due is not None, "nothing is due"
         return due
 
     def sending(self, at: datetime = NOW) -> outbox.Due:
         due = self.due(at)
         with store.write(self.db):
-            assert outbox.mark_sending(self.db, due, at)
+            assert outbox.mark_sending(self.db, due, SIM, at)
         return due
 
     def sent(self, reference: int, at: datetime = NOW) -> outbox.Due:
@@ -159,8 +160,8 @@ def test_a_text_too_long_for_the_network_is_a_refusal_and_not_a_crash(office: Of
 
 def test_a_delayed_text_is_not_due_before_its_time(office: Office) -> None:
     office.call(settings=Settings(missed_text_delay_s=60))
-    assert outbox.next_due(office.db, NOW + timedelta(seconds=59)) is None
-    assert outbox.next_due(office.db, NOW + timedelta(seconds=60)) is not None
+    assert outbox.next_due(office.db, SIM, NOW + timedelta(seconds=59)) is None
+    assert outbox.next_due(office.db, SIM, NOW + timedelta(seconds=60)) is not None
 
 
 def test_sending_is_written_down_and_then_nobody_else_takes_it(office: Office) -> None:
@@ -168,8 +169,8 @@ def test_sending_is_written_down_and_then_nobody_else_takes_it(office: Office) -
     due = office.sending()
     assert (office.states(), office.segments()) == (["sending"], ["sending"])
     with store.write(office.db):
-        assert not outbox.mark_sending(office.db, due, NOW)
-    assert outbox.next_due(office.db, NOW) is None
+        assert not outbox.mark_sending(office.db, due, SIM, NOW)
+    assert outbox.next_due(office.db, SIM, NOW) is None
 
 
 def test_a_text_called_off_in_the_last_moment_is_not_sent(office: Office) -> None:
@@ -177,7 +178,7 @@ def test_a_text_called_off_in_the_last_moment_is_not_sent(office: Office) -> Non
     due = office.due()
     office.db.execute("UPDATE sms SET state = 'cancelled'")
     with store.write(office.db):
-        assert not outbox.mark_sending(office.db, due, NOW)
+        assert not outbox.mark_sending(office.db, due, SIM, NOW)
     assert office.states() == ["cancelled"]
 
 
@@ -228,7 +229,7 @@ def test_a_lasting_refusal_is_failed_in_words(office: Office) -> None:
     office.call()
     office.refused(is_passing=False)
     assert (office.states(), office.reason()) == (["failed"], "The network is busy (CMS 42).")
-    assert outbox.next_due(office.db, NOW + timedelta(days=1)) is None
+    assert outbox.next_due(office.db, SIM, NOW + timedelta(days=1)) is None
 
 
 def test_a_passing_refusal_waits_and_does_not_delay_the_next_text(office: Office) -> None:
@@ -238,7 +239,7 @@ def test_a_passing_refusal_waits_and_does_not_delay_the_next_text(office: Office
     assert office.states() == ["queued", "queued"]
     assert office.due().number == OTHER
     assert office.sent(1).number == OTHER
-    assert outbox.next_due(office.db, NOW) is None
+    assert outbox.next_due(office.db, SIM, NOW) is None
     assert office.due(NOW + timedelta(seconds=10)).number == CALLER
 
 
@@ -268,7 +269,7 @@ def test_unknown_is_never_sent_again_by_itself(office: Office) -> None:
     office.unknown()
     assert office.states() == ["unknown"]
     assert office.reason() == "The modem did not say. It may have been sent."
-    assert outbox.next_due(office.db, NOW + timedelta(days=365)) is None
+    assert outbox.next_due(office.db, SIM, NOW + timedelta(days=365)) is None
 
 
 def test_what_was_in_the_modems_hands_when_we_died_is_unknown(office: Office) -> None:
@@ -361,3 +362,28 @@ def test_a_text_that_came_is_kept_once_and_under_its_full_number(office: Office)
     assert (first, second) == (1, None)
     assert tuple(office.db.execute("SELECT direction, number, text, state FROM sms").fetchone()) == (
         "in", CALLER, "Danke", "received")
+
+
+def test_a_text_begun_by_one_sim_is_not_finished_by_another(office: Office) -> None:
+    office.call(settings=LONG)
+    first = office.sent(reference=1)
+    assert outbox.next_due(office.db, SECOND, NOW) is None
+    with store.write(office.db):
+        assert not outbox.mark_sending(office.db, office.due(), SECOND, NOW)
+    assert office.due().part == first.part + 1
+
+
+def test_a_text_refused_by_one_sim_for_now_may_go_by_another(office: Office) -> None:
+    office.call()
+    office.refused(is_passing=True)
+    assert outbox.next_due(office.db, SECOND, NOW + timedelta(minutes=1)) is not None
+
+
+def test_the_same_reference_from_another_sim_settles_nothing(office: Office) -> None:
+    office.call()
+    office.sent(reference=7)
+    told = DeliveryReport(7, CALLER, 0, NOW, NOW)
+    with store.write(office.db):
+        assert reports.report(office.db, told, NOW, SECOND) is None
+        assert reports.report(office.db, told, NOW, SIM) is not None
+    assert office.states() == ["delivered"]

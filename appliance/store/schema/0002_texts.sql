@@ -77,6 +77,9 @@ ALTER TABLE modem ADD COLUMN number TEXT;
 ALTER TABLE modem ADD COLUMN balance TEXT;             -- a decimal, read from the answer to balance_ussd
 ALTER TABLE modem ADD COLUMN balance_at TEXT;
 ALTER TABLE modem ADD COLUMN pin_tried TEXT;           -- SHA-256 of the ICCID and PIN tried on it: never a second time
+ALTER TABLE modem ADD COLUMN port TEXT;                -- where it was found, NULL while it is not there
+ALTER TABLE modem ADD COLUMN trouble TEXT;             -- what a person should do although texts go: memory full, USSD silent
+ALTER TABLE segment ADD COLUMN sim TEXT;               -- which SIM it was handed to: TP-MR counts by SIM; sms.sim is the wish
 
 -- One text to many. schedule: {"kind": "now"|"at"|"after"|"weekly"|"monthly"|"birthday", …}, see texts/schedule.py.
 CREATE TABLE campaign (
