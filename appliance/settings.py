@@ -4,9 +4,10 @@ from __future__ import annotations
 import difflib
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 
-MISSED_TEXT = "{shop}: sorry we missed your call. We will ring you back soon."
+from appliance import hours
 
 
 class SettingError(Exception):
@@ -15,12 +16,21 @@ class SettingError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting with its default; `_s` seconds, `_min` minutes."""
+    """Every setting with its default; `_s` seconds, `_min` minutes.
+
+    opening_hours: see hours.py, "" when the shop never closes; closed_until: a UTC time, "" when nobody closed it.
+    Of automatic texts: at most texts_a_day to one number and breaker_an_hour in all, text_pause_min between two.
+    Between quiet_from and quiet_until (equal: no quiet hours) a text is sent "later" or "drop"ped.
+    """
     shop_name: str = "Our shop"
-    missed_text_on: bool = True
-    missed_text: str = MISSED_TEXT
-    missed_text_delay_s: int = 0
-    missed_text_pause_min: int = 60
+    opening_hours: str = ""
+    closed_until: str = ""
+    text_pause_min: int = 60
+    texts_a_day: int = 3
+    quiet_from: str = "21:00"
+    quiet_until: str = "08:00"
+    quiet_does: str = "later"
+    breaker_an_hour: int = 30
     record_calls: bool = False
     ring_s: int = 30
     closed_until: str = ""          # a UTC time as store.iso writes it; "" while the hours alone decide
@@ -30,6 +40,8 @@ class Settings:
     owner_numbers: str = ""         # by commas: who may text STATUS, MISSED, CLOSED TILL 15, OPEN
     forward_texts: str = ""         # the number that gets a copy of each text that came; "" nobody
     forward_a_day: int = 30
+    broadcast_from: str = "09:00"   # group texts go from here, shop time
+    broadcast_until: str = "20:00"  # to here; the same as broadcast_from: at any hour
 
 
 DEFAULTS = Settings()
@@ -59,8 +71,20 @@ def put(db: sqlite3.Connection, key: str, value: object) -> None:
             value.encode()
         except UnicodeEncodeError as half:
             raise SettingError(f"{key} holds a character that is not whole. Type it again.") from half
+    if isinstance(value, str):
+        _check_words(key, value)
     low, high = RANGES.get(key, (None, None))
     if isinstance(value, int) and low is not None and high is not None and not low <= value <= high:
         raise SettingError(f"{key} goes from {low} to {high}.")
     db.execute("INSERT INTO setting (key, value) VALUES (?, ?) "
                "ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, json.dumps(value)))
+
+
+def _check_words(key: str, value: str) -> None:
+    if key in CHOICES and value not in CHOICES[key]:
+        raise SettingError(f"{key} is {' or '.join(CHOICES[key])}, not {value!r}.")
+    if key in TIMES:
+        try:
+            TIMES[key](value)
+        except hours.HoursError as wrong:
+            raise SettingError(f"{key}: {wrong}") from wrong

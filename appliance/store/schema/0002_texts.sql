@@ -71,7 +71,8 @@ CREATE TABLE sim (
   price TEXT,                                          -- a decimal a segment, as the owner's currency has it
   balance_ussd TEXT,                                   -- such as *100#
   least_balance TEXT,                                  -- a decimal; below it nothing is texted
-  paused_reason TEXT                                   -- NULL while it may send; five permanent errors in a row pause it
+  paused_reason TEXT,                                  -- NULL while group texts go; five permanent errors in a row pause them
+  resumed_at TEXT                                      -- when a person let them go on: older errors no longer count
 ) STRICT;
 ALTER TABLE modem ADD COLUMN number TEXT;
 ALTER TABLE modem ADD COLUMN balance TEXT;             -- a decimal, read from the answer to balance_ussd
@@ -91,9 +92,11 @@ CREATE TABLE campaign (
   state TEXT NOT NULL CHECK (state IN ('scheduled', 'running', 'paused', 'stopped', 'done')),
   reason TEXT,
   late_limit_min INTEGER NOT NULL DEFAULT 60,          -- missed by more than this: marked missed, not sent
-  canary_percent INTEGER NOT NULL DEFAULT 0 CHECK (canary_percent BETWEEN 0 AND 100),
+  canary_percent INTEGER NOT NULL DEFAULT 0 CHECK (canary_percent BETWEEN 0 AND 100),  -- above 0: to me first, then these
   a_day INTEGER,                                       -- split over days: at most so many recipients a day
   sim TEXT,
+  sends_from TEXT,                                     -- its texts go between these two: the clock renews them each minute
+  sends_until TEXT,                                    -- inside the broadcast hours, so a box that was off sends nothing late
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL
 ) STRICT;
@@ -105,6 +108,9 @@ CREATE TABLE occurrence (
   due_key TEXT NOT NULL,                               -- shop-local date and time, so that autumn's 02:30 is one
   due_at TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'missed')),
+  stage INTEGER NOT NULL DEFAULT 0 CHECK (stage IN (0, 1, 2)),  -- whose turn it is, see recipient.stage
+  is_expanded INTEGER NOT NULL DEFAULT 0 CHECK (is_expanded IN (0, 1)),  -- 1: its recipients are all there
+  reason TEXT,                                         -- why it was missed or went to nobody, in words
   UNIQUE (campaign_id, due_key)
 ) STRICT;
 CREATE INDEX occurrence_due ON occurrence (due_at) WHERE state IN ('waiting', 'running');
@@ -116,6 +122,7 @@ CREATE TABLE recipient (
   contact_id TEXT REFERENCES contact (id) ON DELETE SET NULL,
   stage INTEGER NOT NULL DEFAULT 2 CHECK (stage IN (0, 1, 2)),  -- 0 to me first, 1 the canaries, 2 the rest
   state TEXT NOT NULL CHECK (state IN ('waiting', 'queued', 'excluded', 'cancelled')),
+  text TEXT,                                           -- as this one will read it, NULL when excluded
   reason TEXT,                                         -- why excluded, in words
   sms_id INTEGER REFERENCES sms (id) ON DELETE SET NULL,
   UNIQUE (occurrence_id, number)
@@ -128,8 +135,13 @@ ALTER TABLE sms ADD COLUMN expires_at TEXT;            -- past it the text is dr
 ALTER TABLE sms ADD COLUMN sim TEXT;                   -- which SIM sends or received it, NULL: any
 ALTER TABLE sms ADD COLUMN read_at TEXT;               -- when somebody read a text that came in
 ALTER TABLE sms ADD COLUMN is_automatic INTEGER NOT NULL DEFAULT 0 CHECK (is_automatic IN (0, 1));
+ALTER TABLE sms ADD COLUMN campaign_id INTEGER REFERENCES campaign (id) ON DELETE SET NULL;
 DROP INDEX sms_queued;
-CREATE INDEX sms_queued ON sms (priority, due_at, id) WHERE state = 'queued';
+CREATE INDEX sms_queued ON sms (priority, due_at, id) WHERE state = 'queued' AND campaign_id IS NULL;
+CREATE INDEX sms_campaign_queued ON sms (campaign_id, due_at, id) WHERE state = 'queued' AND campaign_id IS NOT NULL;
+CREATE INDEX sms_campaign ON sms (campaign_id, created_at) WHERE campaign_id IS NOT NULL;
+CREATE INDEX sms_sending ON sms (id) WHERE state = 'sending';
+CREATE INDEX segment_sending_at ON segment (sending_at) WHERE sending_at IS NOT NULL;
 CREATE INDEX sms_unread ON sms (number) WHERE direction = 'in' AND read_at IS NULL;
 
 ALTER TABLE sms ADD COLUMN sent_again_as INTEGER REFERENCES sms (id) ON DELETE SET NULL;  -- by a person
