@@ -110,6 +110,7 @@ def _boot_number(box: Box, starting: bool) -> int:
     if starting or not last:
         last += 1
         write_durably(file, str(last).encode())
+    _owned(file, "root", "asterisk", 0o640)
     return last
 
 

@@ -37,7 +37,7 @@ def test_each_file_belongs_to_whom_it_is_for(box: Box) -> None:
     provision(box)
     ours = grp.getgrgid(pwd.getpwnam("deskbell-calls").pw_gid).gr_name
     assert owners(box.asterisk) == {
-        "asterisk": ("root", "asterisk", "0o750"), "boot": ("root", "root", "0o644"),
+        "asterisk": ("root", "asterisk", "0o750"), "boot": ("root", "asterisk", "0o640"),
         **{f"{name}_box.conf": ("root", "asterisk", "0o640") for name in ("globals", "pjsip", "manager", "cel")}}
     assert owners(box.secrets) == {
         "secret": ("root", "deskbell", "0o750"), "ami": ("root", ours, "0o640"),
