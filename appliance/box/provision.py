@@ -4,6 +4,7 @@ Runs as root before every start of Asterisk. Secrets are made here once and are 
 """
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -138,6 +139,10 @@ def _keep(file: Path, text: str) -> None:
 
 def _owned(path: Path, user: str, group: str, mode: int) -> None:
     if os.geteuid() == 0:
-        shutil.chown(path, user, group)
+        try:
+            shutil.chown(path, user, group)
+        except OSError as unmapped:
+            if unmapped.errno != errno.EINVAL:      # a user namespace without that user; never so on a box
+                raise
     if stat.S_IMODE(path.stat().st_mode) != mode:
         path.chmod(mode)
