@@ -14,6 +14,7 @@ from appliance.box.provision import LEDGER_FIELDS, make_ledger, provision, sip_s
 from appliance.calls import follow
 from appliance.config import Box, Extension, Trunk
 
+
 def written(box: Box, name: str) -> str:
     return (box.asterisk / f"{name}_box.conf").read_text()
 
