@@ -186,7 +186,9 @@ CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
 CREATE INDEX contact_number_contact ON contact_number (contact_id);
 CREATE INDEX call_started ON call (started_at, id);
 CREATE INDEX call_number ON call (number, started_at);
-CREATE INDEX call_direction ON call (direction, outcome, started_at, id);
+CREATE INDEX call_missed ON call (started_at, id) WHERE direction = 'in' AND outcome IN ('missed', 'abandoned');
+CREATE INDEX call_answered ON call (started_at, id) WHERE direction = 'in' AND answered_at IS NOT NULL;
+CREATE INDEX call_outgoing ON call (started_at, id) WHERE direction = 'out';
 CREATE INDEX call_live ON call (id) WHERE ended_at IS NULL;
 CREATE INDEX ledger_event_call ON ledger_event (boot, linkedid);
 CREATE UNIQUE INDEX event_once ON event (call_id, kind) WHERE kind IN ('ringing', 'answered', 'ended', 'recording');
