@@ -101,15 +101,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> int:
+    box, notify, stop = config.load(), Notify(), threading.Event()
     os.umask(0o007)        # what a daemon makes, its group may use and nobody else
-    stop = threading.Event()
 
     def stopped(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     signal.signal(signal.SIGTERM, stopped)
     signal.signal(signal.SIGINT, stopped)
-    box, notify = config.load(), Notify()
     daemon: Callable[[config.Box, threading.Event, Notify], None] = importlib.import_module(DAEMONS[asked.daemon]).run
     daemon(box, stop, notify)
     notify.stopping()

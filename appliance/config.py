@@ -110,7 +110,7 @@ def load(path: Path | None = None) -> Box:
     """
     path = path or Path(os.environ.get("DESKBELL_CONFIG", DEFAULT_PATH))
     try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as missing:
         raise ConfigError(f"{path} cannot be read ({missing.strerror}). It says which line and modem are "
                           "plugged in; see image/README.md for an example.") from missing

@@ -4,7 +4,9 @@ Runs as root before every start of Asterisk. Secrets are made here once and are 
 """
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import shutil
 import sqlite3
@@ -30,8 +32,8 @@ def provision(box: Box, starting_asterisk: bool = False) -> None:
     for folder, group in ((box.asterisk, "asterisk"), (box.secrets, "deskbell")):
         folder.mkdir(parents=True, exist_ok=True)
         _owned(folder, "root", group, 0o750)
-    boot = _boot_number(box.asterisk / "boot", starting_asterisk)
     make_ledger(box.ledger)
+    boot = _boot_number(box, starting_asterisk)
     _keep(box.asterisk / "globals_box.conf", _globals(box, boot))
     _keep(box.asterisk / "pjsip_box.conf", _pjsip(box))
     _keep(box.asterisk / "manager_box.conf", _manager(_secret(box.secrets / "ami", "deskbell-calls")))
@@ -102,29 +104,45 @@ def _cel(ledger: Path, boot: int) -> str:
             f"fields = {', '.join(LEDGER_FIELDS.values())}, \"{boot}\"\nbusy_timeout = 5000\n")
 
 
-def _boot_number(file: Path, starting: bool) -> int:
-    last = int(file.read_text()) if file.exists() else 0
+def _boot_number(box: Box, starting: bool) -> int:
+    file = box.asterisk / "boot"
+    written = file.read_bytes() if file.exists() else b""
+    last = int(written) if re.fullmatch(rb"[0-9]{1,9}", written) else _last_boot(box.ledger)
     if starting or not last:
         last += 1
         write_durably(file, str(last).encode())
+    _owned(file, "root", "asterisk", 0o640)
     return last
 
 
+def _last_boot(ledger: Path) -> int:
+    """The last start that the ledger knows of, 0 for none: the disk may have lost our own count."""
+    try:
+        with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as spool:
+            return int(spool.execute("SELECT coalesce(max(CAST(boot AS INTEGER)), 0) FROM cel").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
 def _secret(file: Path, group: str) -> str:
-    if not file.exists():
+    if not file.exists() or not re.fullmatch(rb"[0-9a-f]{32}", file.read_bytes().strip()):
         write_durably(file, secrets.token_hex(16).encode())
     _owned(file, "root", group, 0o640)
     return file.read_text().strip()
 
 
 def _keep(file: Path, text: str) -> None:
-    if not file.exists() or file.read_text() != text:
+    if not file.exists() or file.read_bytes() != text.encode():
         write_durably(file, text.encode())
     _owned(file, "root", "asterisk", 0o640)
 
 
 def _owned(path: Path, user: str, group: str, mode: int) -> None:
     if os.geteuid() == 0:
-        shutil.chown(path, user, group)
+        try:
+            shutil.chown(path, user, group)
+        except OSError as unmapped:
+            if unmapped.errno != errno.EINVAL:      # a user namespace without that user; never so on a box
+                raise
     if stat.S_IMODE(path.stat().st_mode) != mode:
         path.chmod(mode)

@@ -110,7 +110,10 @@ class Ami:
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
         found: list[Message] = []
         while True:
-            self._socket.settimeout(max(0.001, until - time.monotonic()))     # events must not put the end off
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")       # also when events keep coming
+            self._socket.settimeout(left)
             message = self._message()
             if message.get("ActionID") != number:
                 continue          # a late answer to a question already given up, or an event

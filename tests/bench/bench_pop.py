@@ -47,7 +47,8 @@ def a_session(office: Office) -> str:
 
 def desks(count: int, port: int, cookie: str) -> None:
     """Listens with that many clients; one line a ringing event: number and monotonic seconds. Ends with stdin."""
-    ready, rest = selectors.DefaultSelector(), {}
+    ready = selectors.DefaultSelector()
+    rest: dict[socket.socket, bytes] = {}
     for _ in range(count):
         desk = socket.create_connection(("127.0.0.1", port))
         desk.sendall(f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"

@@ -6,7 +6,7 @@ CREATE TABLE "_sqlite_migrations" (
    "name" TEXT,
    "applied_at" TEXT
 );
-INSERT INTO "_sqlite_migrations" VALUES(1,'deskbell','0001_house','2026-11-21 20:17:26.219759+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(1,'deskbell','0001_house','2026-11-21 20:45:26.306411+00:00');
 CREATE TABLE call (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   box TEXT NOT NULL,
@@ -33,8 +33,8 @@ CREATE TABLE call (
   UNIQUE (box, boot, linkedid),
   CHECK ((ended_at IS NULL) = (outcome IS NULL))
 ) STRICT;
-INSERT INTO "call" VALUES(1,'box1',1,'1795291823.0','line1','in','+493023125222',NULL,'+493023125222','allowed','01a1ffc1-b0cf-718a-8ec5-b5dca1d0294a','101','2026-11-21T20:00:23.620Z','2026-11-21T20:00:27.100Z','2026-11-21T20:01:24.133Z',3480,57033,'answered',16,'rang',1);
-INSERT INTO "call" VALUES(2,'box1',1,'1795291923.0','line1','in','01701234567','Foo','+491701234567','allowed','01a1ffc1-b0cf-718a-8ec5-b5dca1d0294a',NULL,'2026-11-21T20:10:23.620Z',NULL,'2026-11-21T20:10:33.133Z',9513,NULL,'missed',127,'rang',1);
+INSERT INTO "call" VALUES(1,'box1',1,'1795291823.0','line1','in','+493023125222',NULL,'+493023125222','allowed','01a1ffdb-53a7-76aa-bb6c-28f02aa9b2fa','101','2026-11-21T20:00:23.620Z','2026-11-21T20:00:27.100Z','2026-11-21T20:01:24.133Z',3480,57033,'answered',16,'rang',1);
+INSERT INTO "call" VALUES(2,'box1',1,'1795291923.0','line1','in','01701234567','Foo','+491701234567','allowed','01a1ffdb-53a7-76aa-bb6c-28f02aa9b2fa',NULL,'2026-11-21T20:10:23.620Z',NULL,'2026-11-21T20:10:33.133Z',9513,NULL,'missed',127,'rang',1);
 INSERT INTO "call" VALUES(3,'box1',2,'1795291823.0','line1','in','anonymous',NULL,NULL,'withheld',NULL,NULL,'1970-01-01T00:00:09.000Z',NULL,NULL,NULL,NULL,NULL,NULL,'cut',0);
 CREATE TABLE contact (
   id TEXT PRIMARY KEY CHECK (length(id) = 36),           -- UUIDv7, RFC 9562: boxes will share them
@@ -43,13 +43,13 @@ CREATE TABLE contact (
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL
 ) STRICT;
-INSERT INTO "contact" VALUES('01a1ffc1-b0cf-718a-8ec5-b5dca1d0294a','Margaret O''Sei',0,'2026-11-21T20:10:00.000Z','2026-11-21T20:10:00.000Z');
+INSERT INTO "contact" VALUES('01a1ffdb-53a7-76aa-bb6c-28f02aa9b2fa','Margaret O''Sei',0,'2026-11-21T20:10:00.000Z','2026-11-21T20:10:00.000Z');
 CREATE TABLE contact_number (
   number TEXT PRIMARY KEY CHECK (number GLOB '+[1-9]*'),
   contact_id TEXT NOT NULL REFERENCES contact (id) ON DELETE CASCADE
 ) STRICT;
-INSERT INTO "contact_number" VALUES('+491701234567','01a1ffc1-b0cf-718a-8ec5-b5dca1d0294a');
-INSERT INTO "contact_number" VALUES('+493023125222','01a1ffc1-b0cf-718a-8ec5-b5dca1d0294a');
+INSERT INTO "contact_number" VALUES('+491701234567','01a1ffdb-53a7-76aa-bb6c-28f02aa9b2fa');
+INSERT INTO "contact_number" VALUES('+493023125222','01a1ffdb-53a7-76aa-bb6c-28f02aa9b2fa');
 CREATE TABLE directory_copy (
   number TEXT PRIMARY KEY,
   name TEXT NOT NULL,
@@ -186,6 +186,9 @@ CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
 CREATE INDEX contact_number_contact ON contact_number (contact_id);
 CREATE INDEX call_started ON call (started_at, id);
 CREATE INDEX call_number ON call (number, started_at);
+CREATE INDEX call_missed ON call (started_at, id) WHERE direction = 'in' AND outcome IN ('missed', 'abandoned');
+CREATE INDEX call_answered ON call (started_at, id) WHERE direction = 'in' AND answered_at IS NOT NULL;
+CREATE INDEX call_outgoing ON call (started_at, id) WHERE direction = 'out';
 CREATE INDEX call_live ON call (id) WHERE ended_at IS NULL;
 CREATE INDEX ledger_event_call ON ledger_event (boot, linkedid);
 CREATE UNIQUE INDEX event_once ON event (call_id, kind) WHERE kind IN ('ringing', 'answered', 'ended', 'recording');

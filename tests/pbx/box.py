@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import queue
 import shutil
 import signal
@@ -56,7 +57,8 @@ def wait[T](until: Callable[[], T], limit_s: float = 10.0, what: str = "") -> T:
 
 def as_user(user: str, *command: str) -> list[str]:
     """The command as that user, with the groups the sysusers file gave it."""
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--inh-caps=-all", *command]
+    group = pwd.getpwnam(user).pw_gid
+    return ["setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups", "--inh-caps=-all", *command]
 
 
 class Daemon:

@@ -126,8 +126,9 @@ class Office:
         return row["code"] if row else ""
 
     def recording(self, call_id: int, limit_s: float = 10.0) -> sqlite3.Row:
-        return wait(lambda: self.db.execute("SELECT * FROM recording WHERE call_id = ?", (call_id,)).fetchone(),
-                    limit_s, "a recording in the store")
+        def kept() -> list[sqlite3.Row]:
+            return self.db.execute("SELECT * FROM recording WHERE call_id = ?", (call_id,)).fetchall()
+        return wait(kept, limit_s, "a recording in the store")[0]
 
     def settle(self, limit_s: float = 15.0) -> None:
         """Until the daemon's cursor stands at the ledger's last row: what is to come has come."""

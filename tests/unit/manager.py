@@ -1,6 +1,7 @@
 """Asterisk's manager interface at wire level, for tests: a script on a free port."""
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -33,24 +34,26 @@ class Asterisk:
             except OSError:
                 return
             self.connections += 1
-            with line, line.makefile("rb") as reader:
-                line.sendall(self._banner)
-                while request := self._request(reader):
-                    self.heard.append(request)
-                    answer = self._script(request)
-                    if request["Action"] == "Login":
-                        answer = answer or LOGIN_OK
-                    if answer is None:
-                        break
-                    line.sendall(answer.replace("{id}", request["ActionID"]).encode("utf-8", "surrogateescape"))
+            with line, contextlib.suppress(ConnectionError):       # a client may leave in the middle
+                self._talk(line)
+
+    def _talk(self, line: socket.socket) -> None:
+        line.sendall(self._banner)
+        reader = line.makefile("rb")
+        while request := self._request(reader):
+            self.heard.append(request)
+            answer = self._script(request)
+            if request["Action"] == "Login":
+                answer = answer or LOGIN_OK
+            if answer is None:
+                break
+            line.sendall(answer.replace("{id}", request["ActionID"]).encode("utf-8", "surrogateescape"))
+        reader.close()
 
     def _request(self, reader: BufferedReader) -> Request:
         found: Request = {}
         while True:
-            try:
-                raw = reader.readline()
-            except OSError:
-                return {}
+            raw = reader.readline()
             if not raw.strip():
                 return found
             key, _, value = raw.decode().rstrip("\r\n").partition(": ")

@@ -99,7 +99,7 @@ def test_a_silent_asterisk_is_said_after_the_time_out(asterisk: Start) -> None:
 
 def test_events_do_not_put_off_the_time_out(asterisk: Start) -> None:
     chatter = "Event: VarSet\r\nVariable: x\r\n\r\n"
-    there = asterisk(lambda request: chatter * 20_000 if request["Action"] == "Ping" else "")
+    there = asterisk(lambda request: chatter * 200_000 + PONG if request["Action"] == "Ping" else "")
     with Ami("deskbell", "secret", there.address, timeout_s=0.05) as ami, pytest.raises(AmiError, match="timed out"):
         ami.ask("Ping")
 

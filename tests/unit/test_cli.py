@@ -172,13 +172,15 @@ def test_without_a_box_toml_everything_ends_with_2_and_one_sentence(
 def test_a_store_that_cannot_be_read_is_a_sentence(
         capsys: pytest.CaptureFixture[str], box: Box, office: sqlite3.Connection, damage: str) -> None:
     add_call(office)
+    page = office.execute("SELECT rootpage FROM sqlite_master WHERE name = 'call'").fetchone()["rootpage"]
     office.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     office.close()
     if damage == "no folder":
         box.state.rename(box.state.with_name("gone"))
     elif damage == "a torn page":
-        content = box.store.read_bytes()
-        box.store.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+        content = bytearray(box.store.read_bytes())
+        content[4096 * (page - 1):4096 * page] = b"\xff" * 4096
+        box.store.write_bytes(content)
     else:
         box.store.write_bytes(b"garbage, not a store\n" * 999)
     code, _, err = run(capsys, "call", "list")

@@ -57,6 +57,9 @@ CREATE TABLE call (
 ) STRICT;
 CREATE INDEX call_started ON call (started_at, id);
 CREATE INDEX call_number ON call (number, started_at);
+CREATE INDEX call_missed ON call (started_at, id) WHERE direction = 'in' AND outcome IN ('missed', 'abandoned');
+CREATE INDEX call_answered ON call (started_at, id) WHERE direction = 'in' AND answered_at IS NOT NULL;
+CREATE INDEX call_outgoing ON call (started_at, id) WHERE direction = 'out';
 CREATE INDEX call_live ON call (id) WHERE ended_at IS NULL;
 
 CREATE TABLE leg (
