@@ -6,20 +6,23 @@ with a pause; an answer that never came is unknown, and only a report or a perso
 from __future__ import annotations
 
 import sqlite3
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from appliance.config import Box
 from appliance.people import numbers
 from appliance.settings import Settings
-from appliance.store.db import iso, parse_time
-from appliance.texts import rules
+from appliance.store.db import iso, parse_time, write
+from appliance.texts import pace, rules, turn
 from appliance.texts.rules import CallFacts, Draft, Recent, Refusal
 from hw import pdu
 
 PAUSES_S = (10, 60, 300, 900)  # before the second, third … try of a segment
 MAX_ATTEMPTS = len(PAUSES_S) + 1
 UNTOLD = "It may have been sent."
+NO_RULE = "none"  # what refusal.rule says when no rule was about such a call
+GOES_OPTED_OUT = turn.GOES_OPTED_OUT
 
 
 @dataclass(frozen=True)
@@ -36,36 +39,42 @@ class Due:
 
 
 def after_call(db: sqlite3.Connection, box: Box, call_id: int, settings: Settings, now: datetime) -> None:
-    """Queues the text a finished inbound call earns, or keeps why not. A second time for the same call does nothing."""
-    call = db.execute("""
-        SELECT direction, outcome, number, presentation
-        FROM call
-        WHERE id = ? AND ended_at IS NOT NULL""", (call_id,)).fetchone()
-    if call is None or call["direction"] != "in" or call["outcome"] == "answered" or _is_decided(db, call_id):
+    """Queues the text a finished call earns, or keeps why not. A second time for the same call does nothing.
+
+    A call that was answered or went out leaves no refusal behind unless a rule is about such calls.
+    """
+    call = facts.of_call(db, box, call_id)
+    if call is None or call.direction == "internal" or _is_decided(db, call_id):
         return
-    number = call["number"]
-    facts = CallFacts(call["direction"], call["outcome"], number, call["presentation"],
-                      numbers.kind(number or ""))
-    own = {*box.own_numbers, *(modem.number for modem in box.modems if modem.number)}
-    decision = rules.decide(facts, _recent(db, number), settings, now, own)
+    now = now.astimezone(box.zone)
+    recent = guards.recent(db, call.number, now, since=call.at or now, own=guards.own_numbers(db, box))
+    decision = rules.decide(call, rulebook.rules(db), recent, settings, now)
     if isinstance(decision, Draft):
         try:
-            queue(db, decision, call_id, now)
+            queue(db, decision, call_id, now, is_automatic=True)
             return
         except pdu.PduError as unsendable:
-            decision = Refusal("unsendable", f"Not texted: {unsendable}")
+            decision = Refusal("unsendable", f"Not texted: {unsendable}", decision.rule)
+    if decision.rule is None and (call.direction == "out" or call.outcome == "answered"):
+        return
     db.execute("""
         INSERT INTO refusal (call_id, rule, code, reason, at)
-        VALUES (?, ?, ?, ?, ?)""", (call_id, rules.MISSED, decision.code, decision.reason, iso(now)))
+        VALUES (?, ?, ?, ?, ?)""", (call_id, decision.rule or NO_RULE, decision.code, decision.reason, iso(now)))
 
 
-def queue(db: sqlite3.Connection, draft: Draft, call_id: int | None, now: datetime) -> int:
-    """The id of the sms now waiting with its segments. PduError, before anything is kept, when it cannot be one."""
+def queue(db: sqlite3.Connection, draft: Draft, call_id: int | None, now: datetime, *, sim: str | None = None,
+          is_automatic: bool = False) -> int:
+    """The id of the sms now waiting with its segments. PduError, before anything is kept, when it cannot be one.
+
+    sim: the one that must send it, None: any. is_automatic: no person wrote or asked for this very text.
+    """
     pdu.encode(draft.number, draft.text)
     row = db.execute("""
-        INSERT INTO sms (direction, number, text, state, rule, call_id, created_at, due_at, updated_at)
-        VALUES ('out', ?, ?, 'queued', ?, ?, ?, ?, ?)""",
-        (draft.number, draft.text, draft.rule, call_id, iso(now), iso(draft.due_at), iso(now)))
+        INSERT INTO sms (direction, number, text, state, rule, call_id, created_at, due_at, updated_at,
+                         expires_at, priority, sim, is_automatic)
+        VALUES ('out', ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (draft.number, draft.text, draft.rule, call_id, iso(now), iso(draft.due_at), iso(now),
+         iso(draft.expires_at) if draft.expires_at else None, draft.priority, sim, is_automatic))
     sms_id = int(row.lastrowid or 0)
     parts = pdu.encode(draft.number, draft.text, reference=sms_id % 256)
     db.executemany("""
@@ -76,22 +85,26 @@ def queue(db: sqlite3.Connection, draft: Draft, call_id: int | None, now: dateti
 
 
 def next_due(db: sqlite3.Connection, sim: str, now: datetime) -> Due | None:
-    """The next segment to hand to this SIM: the rest of a text it began first, then by due time. None: nothing is due.
+    """The next segment to hand to this SIM, in the order of turn.py. None: nothing is due, or its pace says not yet.
 
+    Drops on the way, in a write() of its own, what is too late and whoever opted out meanwhile.
     A text that another SIM began is that one's to finish: its parts bear one sender's number.
     """
-    row = db.execute("""
-        SELECT sms.id AS sms_id, segment.id, sms.number, segment.part, segment.attempts, segment.pdu,
-               (SELECT count(*) FROM segment AS every WHERE every.sms_id = sms.id) AS parts
-        FROM sms JOIN segment ON segment.sms_id = sms.id AND segment.state = 'queued'
-        WHERE sms.direction = 'out' AND (sms.state = 'sending' OR sms.state = 'queued' AND sms.due_at <= :now)
-          AND (sms.sim IS NULL OR sms.sim = :sim)
-          AND NOT EXISTS (SELECT 1 FROM segment AS other WHERE other.sms_id = sms.id AND other.sim <> :sim)
-        ORDER BY sms.state = 'sending' DESC, sms.due_at, sms.id, segment.part
-        LIMIT 1""", {"now": iso(now), "sim": sim}).fetchone()
-    if row is None:
-        return None
-    return Due(row["sms_id"], row["id"], row["number"], row["part"], row["parts"], row["attempts"], pdu.Pdu(row["pdu"]))
+    while (sms_id := turn.whose(db, sim, now)) is not None:
+        if (off := turn.called_off(db, sms_id, now)) is None:
+            return _due(db, sms_id)
+        with nullcontext() if db.in_transaction else write(db):
+            drop(db, sms_id, *off, now)
+    return None
+
+
+def drop(db: sqlite3.Connection, sms_id: int, state: str, reason: str, now: datetime) -> None:
+    """A text still waiting will not go: expired or cancelled, and why."""
+    if db.execute("""
+            UPDATE sms
+            SET state = ?, reason = ?, updated_at = ?
+            WHERE id = ? AND state = 'queued'""", (state, reason, iso(now), sms_id)).rowcount:
+        _tell(db, sms_id, now)
 
 
 def mark_sending(db: sqlite3.Connection, due: Due, sim: str, now: datetime) -> bool:
@@ -99,6 +112,8 @@ def mark_sending(db: sqlite3.Connection, due: Due, sim: str, now: datetime) -> b
 
     False when it was called off, or another SIM was quicker.
     """
+    if turn.called_off(db, due.sms_id, now) or not turn.is_open(db, due.sms_id, now):
+        return False
     taken = db.execute("""
         UPDATE segment
         SET state = 'sending', attempts = attempts + 1, sending_at = :now, sim = :sim
@@ -140,6 +155,8 @@ def refused(db: sqlite3.Connection, due: Due, words: str, cms_code: int | None, 
             WHERE sms_id = ? AND state IN ('sending', 'queued')""", (cms_code, due.sms_id))
         tries = f"Given up after {attempts} tries: " if is_passing else ""
         part = f"Part {due.part} of {due.parts}: " if due.parts > 1 else ""
+        if not is_passing:
+            pace.refused_for_good(db, due.segment_id, now)
         return settle(db, due.sms_id, now, f"{tries}{part}{_sentence(words)}")
     _back(db, due, cms_code, attempts)
     _wait(db, due.sms_id, _sentence(words), now + timedelta(seconds=PAUSES_S[attempts - 1]), now)
@@ -187,19 +204,9 @@ def state_of(segments: list[str]) -> str:
 
 def _is_decided(db: sqlite3.Connection, call_id: int) -> bool:
     return db.execute("""
-        SELECT 1 FROM sms WHERE call_id = :call AND rule = :rule
+        SELECT 1 FROM sms WHERE call_id = :call AND is_automatic = 1
         UNION ALL
-        SELECT 1 FROM refusal WHERE call_id = :call AND rule = :rule""",
-        {"call": call_id, "rule": rules.MISSED}).fetchone() is not None
-
-
-def _recent(db: sqlite3.Connection, number: str | None) -> Recent:
-    row = db.execute("""
-        SELECT max(created_at) AS at
-        FROM sms
-        WHERE number = ? AND direction = 'out' AND rule = ? AND state NOT IN ('failed', 'cancelled')""",
-        (number, rules.MISSED)).fetchone()
-    return Recent(parse_time(row["at"]) if row["at"] else None)
+        SELECT 1 FROM refusal WHERE call_id = :call""", {"call": call_id}).fetchone() is not None
 
 
 def _back(db: sqlite3.Connection, due: Due, cms_code: int | None, attempts: int) -> None:

@@ -1,0 +1,95 @@
+"""Whose turn it is on a SIM: a text begun first, then answers and people's texts, then those of campaigns."""
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from appliance.store.db import iso
+from appliance.texts import pace
+
+GOES_OPTED_OUT = "opt_out"  # sms.rule of the one confirmation that somebody who wrote STOP still gets
+
+_MINE = """EXISTS (SELECT 1 FROM segment WHERE sms_id = sms.id AND state = 'queued')
+          AND (sms.sim IS NULL OR sms.sim = :sim)
+          AND NOT EXISTS (SELECT 1 FROM segment AS other WHERE other.sms_id = sms.id AND other.sim <> :sim)"""
+
+
+def whose(db: sqlite3.Connection, sim: str, now: datetime) -> int | None:
+    """The id of the sms whose segment goes next, None when nothing is due or the pace says not yet."""
+    if (begun := _begun(db, sim)) is not None:
+        return begun
+    if (answer := _answer(db, sim, now)) is not None and pace.may_send(db, sim, now, is_campaign=False) is None:
+        return answer
+    if (one_of_many := _of_campaigns(db, sim, now)) is not None and pace.may_send(db, sim, now) is None:
+        return one_of_many
+    return None
+
+
+def called_off(db: sqlite3.Connection, sms_id: int, now: datetime) -> tuple[str, str] | None:
+    """(expired or cancelled, why in words) for a text that must not go any more; None when it may.
+
+    One whose first part has gone is finished. A text that somebody typed to one who had opted out before goes.
+    """
+    row = db.execute("""
+        SELECT sms.expires_at <= :now AS is_late, opt_out.at AS opted_out_at,
+               sms.is_automatic = 1 OR sms.campaign_id IS NOT NULL OR opt_out.at >= sms.created_at AS is_unasked,
+               sms.rule IS :confirmation AS is_confirmation
+        FROM sms LEFT JOIN opt_out ON opt_out.number = sms.number
+        WHERE sms.id = :id AND sms.state = 'queued'
+          AND NOT EXISTS (SELECT 1 FROM segment WHERE sms_id = sms.id AND state <> 'queued')""",
+        {"now": iso(now), "id": sms_id, "confirmation": GOES_OPTED_OUT}).fetchone()
+    if row is None:
+        return None
+    if row["opted_out_at"] and row["is_unasked"] and not row["is_confirmation"]:
+        return "cancelled", "Not sent: they asked for no more texts."
+    if row["is_late"]:
+        return "expired", "Not sent: it waited too long to be of use."
+    return None
+
+
+def is_open(db: sqlite3.Connection, sms_id: int, now: datetime) -> bool:
+    """False for the text of a campaign that is paused, stopped or outside its hours."""
+    return db.execute("""
+        SELECT 1
+        FROM sms LEFT JOIN campaign ON campaign.id = sms.campaign_id
+        WHERE sms.id = :id AND (sms.campaign_id IS NULL OR sms.state = 'sending'
+          OR campaign.state = 'running' AND campaign.sends_from <= :now AND campaign.sends_until > :now)""",
+        {"id": sms_id, "now": iso(now)}).fetchone() is not None
+
+
+def _begun(db: sqlite3.Connection, sim: str) -> int | None:
+    row = db.execute(f"""
+        SELECT sms.id
+        FROM sms
+        WHERE sms.state = 'sending' AND {_MINE}
+        ORDER BY sms.id
+        LIMIT 1""", {"sim": sim}).fetchone()
+    return row["id"] if row else None
+
+
+def _answer(db: sqlite3.Connection, sim: str, now: datetime) -> int | None:
+    row = db.execute(f"""
+        SELECT sms.id
+        FROM sms
+        WHERE sms.state = 'queued' AND sms.campaign_id IS NULL AND sms.direction = 'out' AND sms.due_at <= :now
+          AND {_MINE}
+        ORDER BY sms.priority, sms.due_at, sms.id
+        LIMIT 1""", {"sim": sim, "now": iso(now)}).fetchone()
+    return row["id"] if row else None
+
+
+def _of_campaigns(db: sqlite3.Connection, sim: str, now: datetime) -> int | None:
+    """The longest due text of the campaigns that may send now: each is asked for its first, none is walked through."""
+    asked = {"sim": sim, "now": iso(now)}
+    firsts = [(first["due_at"], first["id"]) for campaign in db.execute("""
+        SELECT id
+        FROM campaign
+        WHERE state = 'running' AND sends_from <= :now AND sends_until > :now AND (sim IS NULL OR sim = :sim)""",
+        asked).fetchall() if (first := db.execute(f"""
+        SELECT sms.id, sms.due_at
+        FROM sms
+        WHERE sms.campaign_id = :campaign AND sms.state = 'queued' AND sms.campaign_id IS NOT NULL
+          AND sms.due_at <= :now AND {_MINE}
+        ORDER BY sms.due_at, sms.id
+        LIMIT 1""", {**asked, "campaign": campaign["id"]}).fetchone())]
+    return min(firsts)[1] if firsts else None
