@@ -18,13 +18,12 @@ class SettingError(Exception):
 class Settings:
     """Every setting with its default; `_s` seconds, `_min` minutes.
 
-    opening_hours: see hours.py, "" when the shop never closes; closed_until: a UTC time, "" when nobody closed it.
+    opening_hours: see hours.py, "" when the shop never closes.
     Of automatic texts: at most texts_a_day to one number and breaker_an_hour in all, text_pause_min between two.
     Between quiet_from and quiet_until (equal: no quiet hours) a text is sent "later" or "drop"ped.
     """
     shop_name: str = "Our shop"
     opening_hours: str = ""
-    closed_until: str = ""
     text_pause_min: int = 60
     texts_a_day: int = 3
     quiet_from: str = "21:00"
@@ -45,15 +44,19 @@ class Settings:
 
 
 DEFAULTS = Settings()
-RANGES = {"missed_text_delay_s": (0, 3600), "missed_text_pause_min": (0, 7 * 24 * 60), "ring_s": (5, 300),
-          "forward_a_day": (0, 1000)}
+RANGES = {"text_pause_min": (0, 7 * 24 * 60), "texts_a_day": (1, 100), "breaker_an_hour": (1, 1000),
+          "ring_s": (5, 300), "forward_a_day": (0, 1000)}
+CHOICES = {"quiet_does": ("later", "drop")}
+TIMES: dict[str, Callable[[str], object]] = {
+    "opening_hours": hours.parse, "closed_until": hours.until, "quiet_from": hours.minutes,
+    "quiet_until": hours.minutes, "broadcast_from": hours.minutes, "broadcast_until": hours.minutes}
 
 
 def read(db: sqlite3.Connection) -> Settings:
     """The settings as they stand; what was never set, or by a hand that did not know us, has its default."""
     stored = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM setting")}
     return Settings(**{key: stored[key] for key, default in asdict(DEFAULTS).items()
-                       if type(stored.get(key)) is type(default)})
+                       if type(stored.get(key)) is type(default) and _slip(key, stored[key]) is None})
 
 
 def put(db: sqlite3.Connection, key: str, value: object) -> None:
@@ -71,20 +74,22 @@ def put(db: sqlite3.Connection, key: str, value: object) -> None:
             value.encode()
         except UnicodeEncodeError as half:
             raise SettingError(f"{key} holds a character that is not whole. Type it again.") from half
-    if isinstance(value, str):
-        _check_words(key, value)
-    low, high = RANGES.get(key, (None, None))
-    if isinstance(value, int) and low is not None and high is not None and not low <= value <= high:
-        raise SettingError(f"{key} goes from {low} to {high}.")
+    if slip := _slip(key, value):
+        raise SettingError(slip)
     db.execute("INSERT INTO setting (key, value) VALUES (?, ?) "
                "ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, json.dumps(value)))
 
 
-def _check_words(key: str, value: str) -> None:
-    if key in CHOICES and value not in CHOICES[key]:
-        raise SettingError(f"{key} is {' or '.join(CHOICES[key])}, not {value!r}.")
-    if key in TIMES:
+def _slip(key: str, value: object) -> str | None:
+    """What is wrong with a value of the right type, in words."""
+    if isinstance(value, int) and key in RANGES:
+        low, high = RANGES[key]
+        return None if low <= value <= high else f"{key} goes from {low} to {high}."
+    if isinstance(value, str) and key in CHOICES:
+        return None if value in CHOICES[key] else f"{key} is {' or '.join(CHOICES[key])}, not {value!r}."
+    if isinstance(value, str) and key in TIMES:
         try:
             TIMES[key](value)
         except hours.HoursError as wrong:
-            raise SettingError(f"{key}: {wrong}") from wrong
+            return f"{key}: {wrong}"
+    return None

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from appliance.config import Box
-from appliance.people import numbers
 from appliance.settings import Settings
-from appliance.store.db import iso, parse_time, write
-from appliance.texts import pace, rules, turn
-from appliance.texts.rules import CallFacts, Draft, Recent, Refusal
+from appliance.store.db import iso, write
+from appliance.texts import facts, guards, pace, rulebook, rules, turn
+from appliance.texts.guards import Refusal
+from appliance.texts.rules import Draft
 from hw import pdu
 
 PAUSES_S = (10, 60, 300, 900)  # before the second, third … try of a segment
@@ -200,6 +200,17 @@ def state_of(segments: list[str]) -> str:
     if "queued" in segments:
         return "queued" if set(segments) == {"queued"} else "sending"
     return "delivered" if set(segments) == {"delivered"} else "sent"
+
+
+def _due(db: sqlite3.Connection, sms_id: int) -> Due:
+    row = db.execute("""
+        SELECT segment.id, sms.number, segment.part, segment.attempts, segment.pdu,
+               (SELECT count(*) FROM segment AS every WHERE every.sms_id = sms.id) AS parts
+        FROM sms JOIN segment ON segment.sms_id = sms.id AND segment.state = 'queued'
+        WHERE sms.id = ?
+        ORDER BY segment.part
+        LIMIT 1""", (sms_id,)).fetchone()
+    return Due(sms_id, row["id"], row["number"], row["part"], row["parts"], row["attempts"], pdu.Pdu(row["pdu"]))
 
 
 def _is_decided(db: sqlite3.Connection, call_id: int) -> bool:

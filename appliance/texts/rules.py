@@ -1,54 +1,73 @@
-"""Whether a call is answered by a text, and with what. Pure: facts in, a draft or a refusal out."""
+"""Whether a call is answered by a text, and with what. Pure: facts in, a draft or a refusal out.
+
+The rules are ordered; the first that is on and fits the call decides, and the guards (guards.py) may still refuse it.
+A rule with an empty text is how a shop says that such calls get none.
+"""
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from appliance import hours
 from appliance.people.numbers import Kind
 from appliance.settings import Settings
+from appliance.texts import guards
+from appliance.texts.conditions import Conditions
+from appliance.texts.guards import Later, Purpose, Recent, Refusal
 
-MISSED = "missed"  # the one rule for now: a missed call from a mobile gets one text
+__all__ = ["CallFacts", "Draft", "Later", "Recent", "Refusal", "Rule", "decide", "fitting", "fits"]
 
 
 @dataclass(frozen=True)
 class CallFacts:
-    """What the rule asks of a call that has ended. number is E.164, None when the line gave none that is one."""
+    """What a rule asks of a call that has ended. number is E.164, None when the line gave none that is one.
+
+    at is when it began and ended_at when it was over, both in shop time (None: the clock was not set, now counts).
+    groups: the names of the contact's groups, and one of conditions.NEW_CALLER and conditions.KNOWN.
+    """
 
     direction: str
     outcome: str
     number: str | None
     presentation: str
     kind: Kind
+    talk_s: float = 0.0
+    ring_s: float = 0.0
+    trunk: str | None = None
+    groups: frozenset[str] = frozenset()
+    at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
-class Recent:
-    """What was texted before. last_text_at: the last text of this rule to the number that went or may have gone."""
+class Rule:
+    """When a call is answered by a text. delay_s after the call it goes, expiry_min after that it is dropped."""
 
-    last_text_at: datetime | None = None
+    key: str
+    name: str
+    text: str
+    conditions: Conditions = Conditions()
+    is_on: bool = True
+    delay_s: int = 15
+    expiry_min: int = 15
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A text to queue; due_at is when it may go."""
+    """A text to queue; due_at is when it may go, expires_at when it is too late. priority: lower goes first."""
 
     number: str
     text: str
-    rule: str
+    rule: str | None
     due_at: datetime
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why not: a code for the program, a sentence for the page."""
-
-    code: str
-    reason: str
+    expires_at: datetime | None = None
+    priority: int = 0
 
 
 OUTCOMES = {
     "answered": "Not texted: the call was answered.",
+    "missed": "Not texted: no rule answers such a missed call.",
     "busy": "Not texted: the caller heard that we are busy.",
     "rejected": "Not texted: the call was rejected here.",
     "abandoned": "Not texted: the caller left the menu.",
@@ -57,44 +76,84 @@ OUTCOMES = {
     "blocked": "Not texted: the number is blocked.",
     "interrupted": "Not texted: the call was cut off by a restart, so nobody knows how it ended.",
 }
-KINDS = {
-    Kind.LANDLINE: Refusal("landline", "Not texted: a landline cannot take texts."),
-    Kind.SHORT: Refusal("short", "Not texted: the number is too short or not a subscriber's."),
-    Kind.OTHER: Refusal("other", "Not texted: a service number cannot take texts."),
-}
 PRESENTATIONS = {
     "withheld": Refusal("withheld", "Not texted: the caller withheld the number."),
     "unavailable": Refusal("unavailable", "Not texted: the line gave no number."),
 }
+NOT_INBOUND = Refusal("not_inbound", "Not texted: the call was not from outside.")
+OFF = Refusal("off", "Not texted: the rule for such calls is switched off.")
+NO_TEXT = Refusal("no_text", "Not texted: the rule for such calls has no text.")
+LATE = Refusal("late", "Not texted: the call was over for too long when the box came to it.")
 
 
-def decide(call: CallFacts, recent: Recent, settings: Settings, now: datetime,
-           own_numbers: Collection[str] = ()) -> Draft | Refusal:
-    """One text to a mobile whose call was missed, unless it was texted within the pause of the settings."""
+def decide(call: CallFacts, rules: Sequence[Rule], recent: Recent, settings: Settings,
+           now: datetime) -> Draft | Refusal:
+    """The text of the first rule that fits, unless a guard refuses it. now: in shop time."""
+    rule = fitting(call, rules, settings, now)
+    if rule is None:
+        return _no_rule(call, rules, settings, now)
+    answer = _answer(call, rule, recent, settings, now)
+    return replace(answer, rule=rule.key)
+
+
+def fitting(call: CallFacts, rules: Sequence[Rule], settings: Settings, now: datetime) -> Rule | None:
+    """The first rule that is on and fits."""
+    return next((rule for rule in rules if rule.is_on and fits(rule.conditions, call, settings, now)), None)
+
+
+def fits(wanted: Conditions, call: CallFacts, settings: Settings, now: datetime) -> bool:
+    """Whether the call is such a one. A condition that is not set fits every call."""
+    at = call.at or now
+    return (
+        call.direction == wanted.direction
+        and (not wanted.outcomes or call.outcome in wanted.outcomes)
+        and (wanted.answered is None or wanted.answered == (call.outcome == "answered"))
+        and _is_within(call.talk_s, wanted.talk_longer_s, wanted.talk_shorter_s)
+        and _is_within(call.ring_s, wanted.ring_longer_s, wanted.ring_shorter_s)
+        and (not wanted.trunks or call.trunk in wanted.trunks)
+        and (not wanted.groups or not call.groups.isdisjoint(wanted.groups))
+        and (not wanted.days or hours.WEEKDAYS[at.weekday()] in wanted.days)
+        and (not wanted.hours_from or hours.is_between(wanted.hours_from, wanted.hours_until, at))
+        and (not wanted.when or (wanted.when == "open") == hours.is_open(settings.opening_hours, at,
+                                                                         settings.closed_until)))
+
+
+def _is_within(seconds: float, longer_s: int | None, shorter_s: int | None) -> bool:
+    return (longer_s is None or seconds > longer_s) and (shorter_s is None or seconds < shorter_s)
+
+
+def _no_rule(call: CallFacts, rules: Sequence[Rule], settings: Settings, now: datetime) -> Refusal:
+    off = next((rule for rule in rules if fits(rule.conditions, call, settings, now)), None)
+    if off is not None:
+        return replace(OFF, rule=off.key)
     if call.direction != "in":
-        return Refusal("not_inbound", "Not texted: the call was not from outside.")
-    if call.outcome != "missed":
-        return Refusal(call.outcome, OUTCOMES.get(call.outcome, "Not texted: the call was not missed."))
-    if not settings.missed_text_on:
-        return Refusal("off", "Not texted: texting missed callers is switched off.")
+        return NOT_INBOUND
+    return Refusal(call.outcome, OUTCOMES.get(call.outcome, "Not texted: no rule answers such a call."))
+
+
+def _answer(call: CallFacts, rule: Rule, recent: Recent, settings: Settings, now: datetime) -> Draft | Refusal:
     if call.presentation in PRESENTATIONS:
         return PRESENTATIONS[call.presentation]
-    if call.number is None:
-        return KINDS[Kind.SHORT]
-    if call.number in own_numbers:
-        return Refusal("own", "Not texted: the call came from a number of our own.")
-    if call.kind is not Kind.MOBILE:
-        return KINDS[call.kind]
-    if recent.last_text_at is not None:
-        ago = max(now - recent.last_text_at, timedelta(0))
-        if ago < timedelta(minutes=settings.missed_text_pause_min):
-            return Refusal("pause", f"texted {_ago(ago)} ago")
-    text = settings.missed_text.replace("{shop}", settings.shop_name).strip()
+    why = Purpose.CALL if call.outcome == "answered" else Purpose.MISSED
+    due_at = (call.ended_at or now) + timedelta(seconds=rule.delay_s)
+    if now > due_at + timedelta(minutes=rule.expiry_min):
+        return LATE
+    due_at = max(due_at, now)
+    verdict = guards.check(call.number, call.kind, why, recent, settings, now, due_at)
+    if isinstance(verdict, Refusal):
+        return verdict
+    if isinstance(verdict, Later):
+        due_at = verdict.due_at
+    text = rule.text.replace("{shop}", settings.shop_name).strip()
     if not text:
-        return Refusal("no_text", "Not texted: the text for missed callers is empty. Write one in the settings.")
-    return Draft(call.number, text, MISSED, now + timedelta(seconds=settings.missed_text_delay_s))
+        return NO_TEXT
+    assert call.number is not None, "a number that is none was let through"
+    return Draft(call.number, text, rule.key, due_at, _expiry(due_at, rule, settings))
 
 
-def _ago(ago: timedelta) -> str:
-    minutes = int(ago.total_seconds()) // 60
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+def _expiry(due_at: datetime, rule: Rule, settings: Settings) -> datetime:
+    """When the text is too late; at the latest when the quiet hours begin."""
+    expires_at = due_at + timedelta(minutes=rule.expiry_min)
+    if settings.quiet_from == settings.quiet_until:
+        return expires_at
+    return min(expires_at, hours.next_time(settings.quiet_from, due_at))

@@ -5,7 +5,7 @@ import sqlite3
 from datetime import datetime
 
 from appliance.store.db import iso
-from appliance.texts import pace
+from appliance.texts import guards, pace
 
 GOES_OPTED_OUT = "opt_out"  # sms.rule of the one confirmation that somebody who wrote STOP still gets
 
@@ -44,7 +44,8 @@ def called_off(db: sqlite3.Connection, sms_id: int, now: datetime) -> tuple[str,
         return "cancelled", "Not sent: they asked for no more texts."
     if row["is_late"]:
         return "expired", "Not sent: it waited too long to be of use."
-    return None
+    refusal = guards.recheck(db, sms_id, now)
+    return ("cancelled", refusal.reason) if refusal else None
 
 
 def is_open(db: sqlite3.Connection, sms_id: int, now: datetime) -> bool:

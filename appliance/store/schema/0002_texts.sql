@@ -142,6 +142,7 @@ CREATE INDEX sms_campaign_queued ON sms (campaign_id, due_at, id) WHERE state = 
 CREATE INDEX sms_campaign ON sms (campaign_id, created_at) WHERE campaign_id IS NOT NULL;
 CREATE INDEX sms_sending ON sms (id) WHERE state = 'sending';
 CREATE INDEX segment_sending_at ON segment (sending_at) WHERE sending_at IS NOT NULL;
+CREATE INDEX sms_automatic ON sms (created_at) WHERE is_automatic = 1;
 CREATE INDEX sms_unread ON sms (number) WHERE direction = 'in' AND read_at IS NULL;
 
 ALTER TABLE sms ADD COLUMN sent_again_as INTEGER REFERENCES sms (id) ON DELETE SET NULL;  -- by a person
@@ -197,4 +198,6 @@ SELECT 'missed', 1, 'Missed call',
            '{shop}: sorry we missed your call. We will ring you back soon.'),
   coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE key = 'missed_text_delay_s'), 15), 15,
   strftime('%Y-%m-%dT%H:%M:%fZ'), strftime('%Y-%m-%dT%H:%M:%fZ');
+UPDATE setting SET key = 'text_pause_min' WHERE key = 'missed_text_pause_min';
+UPDATE sms SET is_automatic = 1 WHERE rule IS NOT NULL;
 DELETE FROM setting WHERE key IN ('missed_text_on', 'missed_text', 'missed_text_delay_s');
