@@ -23,6 +23,7 @@ MAX_ATTEMPTS = len(PAUSES_S) + 1
 UNTOLD = "It may have been sent."
 NO_RULE = "none"  # what refusal.rule says when no rule was about such a call
 GOES_OPTED_OUT = turn.GOES_OPTED_OUT
+PERSONAL = 5  # the priority of what a person sends: such a text opens a conversation
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,39 @@ def recover(db: sqlite3.Connection, now: datetime) -> int:
         settle(db, sms_id, now, f"The box stopped while the modem was sending. {UNTOLD}")
     db.execute("UPDATE sms SET state = 'queued', updated_at = ? WHERE state = 'sending'", (iso(now),))
     return len(cut)
+
+
+def send_again(db: sqlite3.Connection, sms_id: int, now: datetime) -> int | None:
+    """The id of the new text a person sends in place of an unknown or failed one, which keeps its state and says so.
+
+    None when there is nothing to repeat: it was repeated already, or its state is another by now.
+    """
+    old = db.execute("""
+        SELECT *
+        FROM sms
+        WHERE id = ? AND direction = 'out' AND state IN ('unknown', 'failed') AND sent_again_as IS NULL""",
+        (sms_id,)).fetchone()
+    if old is None:
+        return None
+    draft = Draft(old["number"], old["text"], None, now, priority=PERSONAL)
+    new_id = queue(db, draft, old["call_id"], now, sim=old["sim"])
+    reason = f"{old['reason'] or ''} Sent again by a person as text {new_id}.".strip()
+    db.execute("UPDATE sms SET sent_again_as = ?, reason = ?, updated_at = ? WHERE id = ?",
+               (new_id, reason, iso(now), sms_id))
+    _tell(db, sms_id, now)
+    return new_id
+
+
+def mark_settled(db: sqlite3.Connection, sms_id: int, now: datetime) -> bool:
+    """A person knows that an unknown text arrived. False when it was not unknown any more."""
+    settled = db.execute("""
+        UPDATE segment
+        SET state = 'delivered', sent_at = coalesce(sent_at, sending_at), delivered_at = ?
+        WHERE sms_id = ? AND state = 'unknown'
+          AND (SELECT state FROM sms WHERE id = segment.sms_id) = 'unknown'""", (iso(now), sms_id)).rowcount > 0
+    if settled:
+        settle(db, sms_id, now, "A person said that it arrived.")
+    return settled
 
 
 def settle(db: sqlite3.Connection, sms_id: int, now: datetime, reason: str | None = None) -> None:

@@ -1,0 +1,44 @@
+"""What a short text wants of us: no more texts, or texts again. Pure; only whole texts count.
+
+"Stop!" is STOP; "Stop by at five?" is a customer.
+"""
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+
+STOP = frozenset({"stop", "stop all", "stopall", "stopp", "unsubscribe", "unsub", "стоп", "отписаться", "отписка",
+                  "退订", "退訂", "td", "回复td"})
+START = frozenset({"start", "unstop", "старт", "подписаться", "订阅", "訂閱"})
+POLITE = frozenset({"please", "pls", "thanks", "bitte", "danke", "пожалуйста", "спасибо", "请", "谢谢"})
+LONGEST = 60  # a text beyond that is a letter, not a word
+
+
+class Wish(StrEnum):
+    """What the sender wants of our texts."""
+
+    STOP = "stop"
+    START = "start"
+
+
+def plain(text: str) -> str:
+    """The words without case, width, punctuation and politeness: what two people mean when they type the same."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    letters = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in folded)
+    words = letters.split()
+    return " ".join([word for word in words if word not in POLITE] or words)
+
+
+def listed(words: str) -> frozenset[str]:
+    """The words of a setting that has them by commas, each as plain() sees it."""
+    return frozenset(word for part in words.replace("，", ",").split(",") if (word := plain(part)))
+
+
+def wish(text: str, own_stop_words: str = "") -> Wish | None:
+    """STOP or START when the whole text is that word, or one of the office's own; else None."""
+    if len(text) > LONGEST:
+        return None
+    said = plain(text)
+    if said in START:
+        return Wish.START
+    return Wish.STOP if said in STOP or said in listed(own_stop_words) else None
