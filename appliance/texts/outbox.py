@@ -22,7 +22,6 @@ PAUSES_S = (10, 60, 300, 900)  # before the second, third … try of a segment
 MAX_ATTEMPTS = len(PAUSES_S) + 1
 UNTOLD = "It may have been sent."
 NO_RULE = "none"  # what refusal.rule says when no rule was about such a call
-GOES_OPTED_OUT = turn.GOES_OPTED_OUT
 PERSONAL = 5  # the priority of what a person sends: such a text opens a conversation
 
 

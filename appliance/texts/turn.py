@@ -7,8 +7,6 @@ from datetime import datetime
 from appliance.store.db import iso
 from appliance.texts import guards, pace
 
-GOES_OPTED_OUT = "opt_out"  # sms.rule of the one confirmation that somebody who wrote STOP still gets
-
 _MINE = """EXISTS (SELECT 1 FROM segment WHERE sms_id = sms.id AND state = 'queued')
           AND (sms.sim IS NULL OR sms.sim = :sim)
           AND NOT EXISTS (SELECT 1 FROM segment AS other WHERE other.sms_id = sms.id AND other.sim <> :sim)"""
@@ -28,22 +26,20 @@ def whose(db: sqlite3.Connection, sim: str, now: datetime) -> int | None:
 def called_off(db: sqlite3.Connection, sms_id: int, now: datetime) -> tuple[str, str] | None:
     """(expired or cancelled, why in words) for a text that must not go any more; None when it may.
 
-    One whose first part has gone is finished. A text that somebody typed to one who had opted out before goes.
+    One whose first part has gone is finished.
     """
     row = db.execute("""
-        SELECT sms.expires_at <= :now AS is_late, opt_out.at AS opted_out_at,
-               sms.is_automatic = 1 OR sms.campaign_id IS NOT NULL OR opt_out.at >= sms.created_at AS is_unasked,
-               sms.rule IS :confirmation AS is_confirmation
+        SELECT sms.expires_at <= :now AS is_late, sms.campaign_id IS NOT NULL AND opt_out.at IS NOT NULL AS is_unwanted
         FROM sms LEFT JOIN opt_out ON opt_out.number = sms.number
         WHERE sms.id = :id AND sms.state = 'queued'
           AND NOT EXISTS (SELECT 1 FROM segment WHERE sms_id = sms.id AND state <> 'queued')""",
-        {"now": iso(now), "id": sms_id, "confirmation": GOES_OPTED_OUT}).fetchone()
+        {"now": iso(now), "id": sms_id}).fetchone()
     if row is None:
         return None
-    if row["opted_out_at"] and row["is_unasked"] and not row["is_confirmation"]:
-        return "cancelled", "Not sent: they asked for no more texts."
+    if row["is_unwanted"]:
+        return "cancelled", guards.OPTED_OUT.reason
     if row["is_late"]:
-        return "expired", "Not sent: it waited too long to be of use."
+        return "expired", LATE
     refusal = guards.recheck(db, sms_id, now)
     return ("cancelled", refusal.reason) if refusal else None
 
