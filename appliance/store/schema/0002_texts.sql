@@ -141,6 +141,8 @@ CREATE INDEX sms_queued ON sms (priority, due_at, id) WHERE state = 'queued' AND
 CREATE INDEX sms_campaign_queued ON sms (campaign_id, due_at, id) WHERE state = 'queued' AND campaign_id IS NOT NULL;
 CREATE INDEX sms_campaign ON sms (campaign_id, created_at) WHERE campaign_id IS NOT NULL;
 CREATE INDEX sms_sending ON sms (id) WHERE state = 'sending';
+CREATE INDEX sms_failed ON sms (id) WHERE state IN ('failed', 'expired');
+CREATE INDEX sms_unknown ON sms (id) WHERE state = 'unknown';
 CREATE INDEX segment_sending_at ON segment (sending_at) WHERE sending_at IS NOT NULL;
 CREATE INDEX sms_automatic ON sms (created_at) WHERE is_automatic = 1;
 CREATE INDEX sms_unread ON sms (number) WHERE direction = 'in' AND read_at IS NULL;
