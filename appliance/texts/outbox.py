@@ -21,6 +21,7 @@ from hw import pdu
 PAUSES_S = (10, 60, 300, 900)  # before the second, third … try of a segment
 MAX_ATTEMPTS = len(PAUSES_S) + 1
 UNTOLD = "It may have been sent."
+GOES_OPTED_OUT = "opt_out"  # sms.rule of the one confirmation that somebody who wrote STOP still gets
 NO_RULE = "none"  # what refusal.rule says when no rule was about such a call
 PERSONAL = 5  # the priority of what a person sends: such a text opens a conversation
 
