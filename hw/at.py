@@ -11,12 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import serial
 
-from hw import cms
+from hw import cms, rings
 from hw.pdu import Pdu
 
 COMMAND_TIMEOUT_S = 5.0
@@ -25,7 +25,7 @@ RESYNC_TIMEOUT_S = 1.0
 RESYNC_TRIES = 3
 WRITE_TIMEOUT_S = 2.0
 LONGEST_LINE = 2048
-UNASKED = ("RING", "+CRING", "+CLIP", "+CDS", "+CDSI", "+CMTI", "+CMT", "+CREG", "+CEREG", "+CUSD", "NO CARRIER")
+UNASKED = (*rings.NAMES, "+CDS", "+CDSI", "+CMTI", "+CMT", "+CREG", "+CEREG", "+CUSD")
 TWO_LINES = ("+CDS", "+CMT")
 OPENING = {
     errno.ENOENT: "no modem there.", errno.EACCES: "this program may not open the port.",
@@ -66,11 +66,15 @@ class GsmGone(GsmError):
 
 @dataclass(frozen=True)
 class Unasked:
-    """A line the modem said of itself: `name` without colon, what follows it, and the PDU below +CDS and +CMT."""
+    """A line the modem said of itself: `name` without colon, what follows it, and the PDU below +CDS and +CMT.
+
+    `at` is when it came, in monotonic seconds.
+    """
 
     name: str
     rest: str
     pdu: str | None = None
+    at: float = field(default_factory=time.monotonic)
 
 
 class _Closed(Exception):
@@ -86,6 +90,7 @@ class AtEngine:
     def __init__(self, port: str, meanwhile: Callable[[], None] = lambda: None) -> None:
         self.port, self._meanwhile = port, meanwhile
         self.unasked: queue.SimpleQueue[Unasked] = queue.SimpleQueue()
+        self.rings: queue.SimpleQueue[Unasked] = queue.SimpleQueue()  # of rings.NAMES, apart: they do not wait
         self._jobs: queue.SimpleQueue[tuple[Callable[[], object], Future[object]] | None] = queue.SimpleQueue()
         self._serial: serial.Serial | None = None
         self._gone: str | None = "the port is not open."
@@ -94,6 +99,7 @@ class AtEngine:
         self._sent = ""  # the command in flight, "" when none
         self._lines: list[str] = []
         self._header: Unasked | None = None  # a +CDS or +CMT whose PDU is still to come
+        self._open_quote = ""  # a +CUSD whose text has more lines
         self._stray_ok = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._own, name=f"at {port}", daemon=True)
@@ -324,16 +330,25 @@ class AtEngine:
         if header is not None and HEX.fullmatch(line):
             self.unasked.put(Unasked(header.name, header.rest, line))
             return
+        if self._open_quote and not (self._sent and (line == "OK" or ERROR.match(line))):
+            line = f"{self._open_quote}\n{line}"
+        self._open_quote = ""
         name, _, rest = line.partition(":")
-        if name == "+CMGS" and self._sent != "AT+CMGS":  # the late answer of a text we gave up on
+        if name == "+CUSD" and line.count('"') % 2 and len(line) < LONGEST_LINE:
+            self._open_quote = line
+        elif name == "+CMGS" and self._sent != "AT+CMGS":  # the late answer of a text we gave up on
             self._stray_ok = True
         elif line == "OK" and self._stray_ok:
             self._stray_ok = False
-        elif name in UNASKED and not self._sent.startswith(f"AT{name}"):
-            told = Unasked(name, rest.strip())
-            if name in TWO_LINES:
-                self._header = told
-            else:
-                self.unasked.put(told)
+        elif name in UNASKED and self._sent != f"AT{name}?":
+            self._tell(Unasked(name, rest.strip()))
         elif self._sent and line != self._sent:
             self._lines.append(line)
+
+    def _tell(self, told: Unasked) -> None:
+        if told.name in TWO_LINES:
+            self._header = told
+        elif told.name in rings.NAMES:
+            self.rings.put(told)
+        else:
+            self.unasked.put(told)

@@ -5,18 +5,28 @@ import contextlib
 import logging
 import queue
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from hw import ussd
 from hw.at import AtEngine, GsmError, GsmGone, GsmRejected, GsmUnknown, Unasked
-from hw.pdu import Delivered, DeliveryReport, Pdu, PduError, decode
+from hw.pdu import Delivered, DeliveryReport, OwnPdu, Pdu, PduError, decode
+from hw.rings import Ringing, RingingOver, RingWatch
+from hw.ussd import UssdAnswer
 
-__all__ = ["AtGsm", "Event", "Gsm", "GsmError", "GsmGone", "GsmRejected", "GsmUnknown", "Incoming", "State", "Status",
-           "StatusChanged"]
+__all__ = ["AtGsm", "Event", "Gsm", "GsmError", "GsmGone", "GsmRejected", "GsmUnknown", "Incoming", "Ringing",
+           "RingingOver", "State", "Status", "StatusChanged", "UssdAnswer"]
 
 SEND_TIMEOUT_S = 60.0
+PIN_TIMEOUT_S = 15.0
+USSD_TIMEOUT_S = 30.0
+EVENTS_AT_ONCE = 8  # a flood of texts lets one that waits to go in between
+UNREADABLE = "unknown"  # the number of a text that could not be read
+CARD_QUERIES = ("AT+CCID", "AT+ICCID", "AT^ICCID?", "AT+QCCID", "AT+CICCID")
+CARD = re.compile(r"\b(89[0-9]{16,18}[0-9A-Fa-f]?)")
 REPORT_MODES = ("2,1,0,1,0", "2,1,0,2,0", "1,1,0,1,0", "1,1,0,2,0", "2,1,0,0,0")
 LOG = logging.getLogger(__name__)
 
@@ -31,6 +41,7 @@ class State(Enum):
     PUK = "the SIM card is locked and asks for its PUK"
     SEARCHING = "searching for the network"
     DENIED = "the network refuses this SIM card"
+    ODD = "the modem answers, but not what it is asked"
 
     @property
     def can_send(self) -> bool:
@@ -40,11 +51,15 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Status:
-    """One look at the radio. signal_dbm is -113 (none) .. -51; None, like operator, when the modem does not say."""
+    """One look at the radio. signal_dbm is -113 (none) .. -51; None, like operator, when the modem does not say.
+
+    full names the memory (SM the SIM, ME the modem) that has no room for texts that come, None: there is room.
+    """
 
     state: State
     operator: str | None = None
     signal_dbm: int | None = None
+    full: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,7 @@ class StatusChanged:
     """The network took or dropped us: look at status() again."""
 
 
-Event = DeliveryReport | Incoming | StatusChanged
+Event = DeliveryReport | Incoming | StatusChanged | UssdAnswer
 
 
 class Gsm(Protocol):
@@ -84,13 +99,31 @@ class Gsm(Protocol):
         """
 
     def events(self) -> list[Event]:
-        """What came since the last call; does not wait."""
+        """What came since the last call, EVENTS_AT_ONCE at most; does not wait for more."""
+
+    def calls(self) -> list[Ringing | RingingOver]:
+        """Who called since the last time; asks nothing of the modem, so it may be used while a text is being sent."""
 
     def stored(self) -> list[Incoming]:
         """The texts that came while nobody listened and still lie in the SIM."""
 
     def forget(self, incoming: Incoming) -> None:
         """Frees its place in the SIM. Only after it is safe elsewhere."""
+
+    def card(self) -> str:
+        """The SIM's own number (ICCID), also while it asks for its PIN; '' when the modem does not say."""
+
+    def enter_pin(self, pin: str) -> None:
+        """Tries this PIN. Raises GsmRejected for a wrong one: the third wrong one locks the SIM for good."""
+
+    def ask(self, code: str) -> None:
+        """Sends a USSD code such as *100#. The answer is one of events(), within USSD_TIMEOUT_S and one at a time.
+
+        Raises GsmRejected for a code that is none, when the modem refuses, and while another answer is awaited.
+        """
+
+    def at(self, command: str, timeout_s: float = 10.0) -> list[str]:
+        """What the modem says to an AT command, for the installer. Raises GsmRejected."""
 
 
 class AtGsm:
@@ -99,16 +132,19 @@ class AtGsm:
     While a verb waits for the modem it calls meanwhile() twice a second.
     """
 
-    def __init__(self, port: str, send_timeout_s: float = SEND_TIMEOUT_S,
-                 meanwhile: Callable[[], None] = lambda: None) -> None:
-        self.port, self.send_timeout_s, self._meanwhile = port, send_timeout_s, meanwhile
+    def __init__(self, port: str, send_timeout_s: float = SEND_TIMEOUT_S, meanwhile: Callable[[], None] = lambda: None,
+                 ussd_timeout_s: float = USSD_TIMEOUT_S) -> None:
+        self.port, self.send_timeout_s, self.ussd_timeout_s = port, send_timeout_s, ussd_timeout_s
+        self._meanwhile = meanwhile
         self._at = AtEngine(port, meanwhile)
         self._is_prepared = False
+        self._watch = RingWatch()
+        self._asked_until: float | None = None  # monotonic seconds, while a USSD answer is awaited
 
     def open(self) -> None:
         """Takes the port. Raises GsmGone when it is missing, taken, or nothing behind it speaks AT."""
         self._at = AtEngine(self.port, self._meanwhile)
-        self._is_prepared = False
+        self._is_prepared, self._watch, self._asked_until = False, RingWatch(), None
         self._at.open()
         try:
             self._at.resync()
@@ -123,14 +159,14 @@ class AtGsm:
         self._at.close()
 
     def status(self) -> Status:
-        """SIM, network and signal, asked in that order; a PIN is never tried, three wrong ones would lock the SIM."""
+        """SIM, network and signal, asked in that order; a PIN is tried by enter_pin() alone."""
         trouble = self._sim_trouble()
         if trouble is not None:
             self._is_prepared = False
             return Status(trouble)
         if not self._is_prepared:
             self._prepare()
-        return Status(self._network(), self._operator(), self._signal())
+        return Status(self._network(), self._operator(), self._signal(), self._full())
 
     def send(self, pdu: Pdu) -> int:
         """TP-MR (0..255) the network gave this segment; the errors as in Gsm.send."""
@@ -140,8 +176,8 @@ class AtGsm:
 
     def events(self) -> list[Event]:
         """What came since the last call. Raises GsmGone once the port vanished."""
-        found: list[Event] = []
-        while True:
+        found: list[Event] = self._silence()
+        while len(found) < EVENTS_AT_ONCE:
             try:
                 event = self._event(self._at.unasked.get_nowait())
             except queue.Empty:
@@ -154,6 +190,51 @@ class AtGsm:
         if not found and not self._at.is_alive:
             raise GsmGone(self.port, "the modem was unplugged.")
         return found
+
+    def calls(self) -> list[Ringing | RingingOver]:
+        """Who called since the last time."""
+        news: list[Ringing | RingingOver] = []
+        with contextlib.suppress(queue.Empty):
+            while told := self._at.rings.get_nowait():
+                news += self._watch.hear(told.name, told.rest, told.at)
+        return news + self._watch.tick(time.monotonic())
+
+    def card(self) -> str:
+        """The ICCID, '' when the modem does not say."""
+        for query in CARD_QUERIES:
+            with contextlib.suppress(GsmRejected):
+                if found := CARD.search(" ".join(self._at.command(query))):
+                    return found[1]
+        return ""
+
+    def enter_pin(self, pin: str) -> None:
+        """Tries this PIN once."""
+        self._at.command(f'AT+CPIN="{pin}"', PIN_TIMEOUT_S)
+
+    def ask(self, code: str) -> None:
+        """Sends a USSD code: plain, and packed for modems that take no other."""
+        if not ussd.is_code(code):
+            raise GsmRejected(self.port, f"{code!r} is no USSD code; they look like *100#.")
+        if self._asked_until is not None:
+            raise GsmRejected(self.port, "another USSD answer is still awaited.")
+        try:
+            self._at.command(f'AT+CUSD=1,"{code}",15', timeout_s=15)
+        except GsmRejected as no:
+            if no.mobile_code is None and no.words.startswith("no answer"):
+                raise
+            self._at.command(f'AT+CUSD=1,"{ussd.pack(code)}",15', timeout_s=15)
+        self._asked_until = time.monotonic() + self.ussd_timeout_s
+
+    def at(self, command: str, timeout_s: float = 10.0) -> list[str]:
+        """What the modem says to an AT command."""
+        return self._at.command(command, timeout_s)
+
+    def _silence(self) -> list[Event]:
+        if self._asked_until is None or time.monotonic() < self._asked_until:
+            return []
+        self._asked_until = None
+        self._try("AT+CUSD=2")
+        return [UssdAnswer(None, f"the network did not answer within {self.ussd_timeout_s:.0f} s")]
 
     def forget(self, incoming: Incoming) -> None:
         """Frees the text's place in the SIM or the modem."""
@@ -168,12 +249,11 @@ class AtGsm:
     def _stored(self, memory: str) -> Iterator[Incoming]:
         with self._memory(memory) as is_there:
             lines = self._at.command("AT+CMGL=4", timeout_s=20) if is_there else []
-        for header, pdu in zip(lines, lines[1:], strict=False):
+        for header, pdu in zip(lines, [*lines[1:], ""], strict=False):
             if place := re.match(r"\+CMGL: *(\d+)", header):
-                with contextlib.suppress(PduError):
-                    text = decode(pdu)
-                    if isinstance(text, Delivered):
-                        yield Incoming(text, memory, int(place[1]))
+                text = readable(pdu)
+                if isinstance(text, Delivered):
+                    yield Incoming(text, memory, int(place[1]))
 
     @contextlib.contextmanager
     def _memory(self, name: str) -> Iterator[bool]:
@@ -187,8 +267,11 @@ class AtGsm:
 
     def _event(self, told: Unasked) -> Event | None:
         if told.name in ("+CDS", "+CMT") and told.pdu is not None:
-            text = decode(told.pdu)
-            return text if isinstance(text, DeliveryReport) else Incoming(text)
+            text = readable(told.pdu)
+            return Incoming(text) if isinstance(text, Delivered) else text
+        if told.name == "+CUSD":
+            self._asked_until = None
+            return ussd.parse(told.rest)
         if told.name in ("+CMTI", "+CDSI"):
             return self._fetch(told)
         return StatusChanged() if told.name in ("+CREG", "+CEREG") else None
@@ -198,20 +281,19 @@ class AtGsm:
         if where is None:
             return None
         memory, place = where[1], int(where[2])
-        with self._memory(memory):
-            lines = self._at.command(f"AT+CMGR={place}")
-            text = decode(lines[-1] if lines else "")
+        with self._memory(memory) as is_there:
+            lines = self._at.command(f"AT+CMGR={place}") if is_there else []
+            text = readable(lines[1] if len(lines) > 1 else "") if lines else None  # none: we read it already
             if isinstance(text, DeliveryReport):
                 self._try(f"AT+CMGD={place}")
-                return text
-            return Incoming(text, memory, place)
+            return Incoming(text, memory, place) if isinstance(text, Delivered) else text
 
     def _prepare(self) -> None:
         self._at.command("AT+CMGF=0")
         self._try('AT+CPMS="SM","SM","SM"')
         if not any(self._try(f"AT+CNMI={mode}") for mode in REPORT_MODES):
             LOG.warning("%s: the modem offers no delivery reports; texts stay at sent", self.port)
-        for nicety in ("AT+CREG=1", "AT+COPS=3,0", "AT+CMMS=1"):
+        for nicety in ("AT+CLIP=1", "AT+CREG=1", "AT+COPS=3,0", "AT+CMMS=1"):
             self._try(nicety)
         self._is_prepared = True
 
@@ -236,7 +318,9 @@ class AtGsm:
             if no.mobile_code == 14 or no.cms_code == 314:  # busy: it is still starting
                 return State.SEARCHING
             return {11: State.PIN, 12: State.PUK}.get(no.mobile_code or 0, State.NO_SIM)
-        said = lines[-1] if lines else ""
+        said = next((line for line in lines if line.startswith("+CPIN:")), "")
+        if not said:
+            return State.ODD
         if "PUK" in said:
             return State.PUK
         return State.PIN if "PIN" in said.partition(":")[2] else None
@@ -252,6 +336,11 @@ class AtGsm:
                 return State.DENIED
         return State.SEARCHING
 
+    def _full(self) -> str | None:
+        """The memory for texts that come, when it has no room: the last of the three that +CPMS names."""
+        found = self._ask("AT+CPMS?", r'\+CPMS: *.*"([A-Z]{2})", *(\d+), *(\d+)$')
+        return found[1] if found and int(found[2]) >= int(found[3]) > 0 else None
+
     def _operator(self) -> str | None:
         found = self._ask("AT+COPS?", r'\+COPS: *\d+, *\d+, *"([^"]*)"')
         return found[1] if found else None
@@ -259,3 +348,14 @@ class AtGsm:
     def _signal(self) -> int | None:
         found = self._ask("AT+CSQ", r"\+CSQ: *(\d+)")
         return None if found is None or int(found[1]) > 31 else 2 * int(found[1]) - 113
+
+
+def readable(pdu: str) -> Delivered | DeliveryReport | None:
+    """What came. One that cannot be read is a text from UNREADABLE that holds its bytes; None: not for us."""
+    try:
+        return decode(pdu)
+    except OwnPdu:
+        return None
+    except PduError:
+        return Delivered(UNREADABLE, f"A text came that cannot be read: the modem gave only {pdu or 'an empty line'}.",
+                         None)

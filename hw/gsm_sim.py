@@ -1,68 +1,59 @@
-"""A GSM modem on a pty, at AT wire level: real gammu and our own engine both work with it.
+"""A GSM modem on a pty, at AT wire level: real gammu, smstools and our own engine all work with it.
 
 python3 -m hw.gsm_sim --link /tmp/modem --air /tmp/air.jsonl --network-s 3 --script "ok, cms 38, noanswer"
 Every PDU the network takes is a line of the air file. Standard input steers it: unplug, plug, script …,
-receive NUMBER TEXT, ring NUMBER, hangup, registration N, silent, garbage, well.
+receive NUMBER TEXT, flood N NUMBER, half NUMBER TEXT, ring NUMBER, withheld, hangup, registration N, fill N,
+pin NNNN, ussd MOOD, slow S, silent, garbage, yes, well.
 """
 from __future__ import annotations
 
 import argparse
-import errno
-import heapq
 import itertools
 import json
-import os
-import pty
 import random
 import re
-import selectors
 import signal
 import sys
 import threading
 import time
-import tty
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from hw.gsm_sim_air import OUTCOMES, Outcome, Submit, read_submit, script, write_deliver, write_report
-from hw.gsm_sim_at import MESSAGE, Modem, Refused
+from hw.gsm_sim_at import MESSAGE, USSD_MOODS, Modem, Refused
+from hw.gsm_sim_port import SimPort
 
 ESC, CTRL_Z = "\x1b", "\x1a"
 RING_S = 5.0
-MOODS = ("well", "silent", "garbage")
+HELD_S = 0.02  # between two texts that the network kept because the SIM was full
+MOODS = ("well", "silent", "garbage", "yes")
 
 
-class GsmSim:
+class GsmSim(SimPort):
     """One modem, served by its own thread from start() to stop(). Every other method may be called from any thread."""
 
     def __init__(self, link: Path, air: Path | None = None, *, network_s: float = 0.0, jitter_s: float = 0.0,
                  report_after_s: float | None = 0.05, replug_after_s: float | None = None,
                  outcomes: Iterable[Outcome] = (), modem: Modem | None = None) -> None:
-        self.link, self.modem, self.outcomes = link, modem or Modem(), list(outcomes)
+        super().__init__(link)
+        self.modem, self.outcomes = modem or Modem(), list(outcomes)
         self.network_s, self.jitter_s = network_s, jitter_s
         self.report_after_s, self.replug_after_s = report_after_s, replug_after_s
         self.commands: list[tuple[float, str]] = []  # (monotonic seconds, line) as they came
         self.air: list[str] = []  # PDUs the network took
         self.mood = "well"
+        self.slow_s = 0.0  # before it looks at a line
         self._air_file = air
         self._reference = itertools.count()
-        self._timers: list[tuple[float, int, Callable[[], object]]] = []
-        self._order = itertools.count()
         self._held: list[str] = []  # reports the network keeps until the modem asks for them
+        self._waiting: list[str] = []  # texts the network keeps while the SIM is full
         self._noise = random.Random(7)
-        self._master = self._slave = -1
         self._typed = ""
         self._awaited: int | None = None  # TPDU length after +CMGS, while the prompt stands
         self._is_busy = False
         self._rings = 0
-        self._selector = selectors.DefaultSelector()
-        self._wake_r, self._wake_w = os.pipe()
-        self._selector.register(self._wake_r, selectors.EVENT_READ)
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="gsm_sim", daemon=True)
 
     # what a person does to the modem
 
@@ -72,39 +63,26 @@ class GsmSim:
         self._thread.start()
         return self
 
-    def stop(self) -> None:
-        """Ends the thread and takes the link away."""
-        self._stopped.set()
-        self._later(0, lambda: None)
-        self._thread.join(5)
-        self._unplug()
-        self._selector.close()
-        os.close(self._wake_r)
-        os.close(self._wake_w)
-
     def __enter__(self) -> GsmSim:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def unplug(self) -> None:
-        """Pulls the stick: the port vanishes under whoever holds it."""
-        self._later(0, self._unplug)
+    def receive(self, number: str, *texts: str) -> None:
+        """The network brings these texts at once: what the modem says of them is one write."""
+        pdus = [write_deliver(number, text, datetime.now(UTC)) for text in texts]
+        self._later(0, lambda: self._deliver(pdus))
 
-    def plug(self) -> None:
-        """Puts it back: a new port under the old link, all settings forgotten."""
-        self._later(0, self._plug)
-
-    def receive(self, number: str, text: str) -> None:
-        """The network brings a text."""
+    def receive_half(self, number: str, text: str) -> None:
+        """The network brings a text and the modem keeps only the first half of it."""
         pdu = write_deliver(number, text, datetime.now(UTC))
-        self._later(0, lambda: self._deliver(pdu))
+        self._later(0, lambda: self._deliver([pdu[:len(pdu) // 4 * 2]]))
 
-    def ring(self, number: str) -> None:
-        """Somebody calls the SIM; RING and, when asked for, +CLIP until hang_up()."""
+    def ring(self, number: str, validity: int = 0) -> None:
+        """Somebody calls the SIM: RING and, when asked for, +CLIP until hang_up(). validity 1: withheld."""
         self._rings += 1
-        self._later(0, lambda: self._ring(number, self._rings))
+        self._later(0, partial(self._ring, number, validity, self._rings))
 
     def hang_up(self) -> None:
         """The caller gives up."""
@@ -119,75 +97,20 @@ class GsmSim:
                 self._say(f"+CREG: {registration}")
         self._later(0, act)
 
-    # the thread
-
-    def _later(self, after_s: float, act: Callable[[], object]) -> None:
-        with self._lock:
-            heapq.heappush(self._timers, (time.monotonic() + after_s, next(self._order), act))
-        os.write(self._wake_w, b"!")
-
-    def _serve(self) -> None:
-        while not self._stopped.is_set():
-            with self._lock:
-                due = self._timers[0][0] if self._timers else None
-            wait_s = None if due is None else max(0.0, due - time.monotonic())
-            for key, _events in self._selector.select(wait_s):
-                if key.fd == self._wake_r:
-                    os.read(self._wake_r, 4096)
-                elif key.fd == self._master:
-                    self._read()
-            self._run_due()
-
-    def _run_due(self) -> None:
-        while True:
-            with self._lock:
-                if not self._timers or self._timers[0][0] > time.monotonic():
-                    return
-                _due, _order, act = heapq.heappop(self._timers)
-            act()
-
-    def _plug(self) -> None:
-        if self._master >= 0:
-            return
-        self._master, self._slave = pty.openpty()  # our own slave fd stays open, or a client's close would be EIO here
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.modem.power_cycle()
-        self._typed, self._awaited, self._is_busy = "", None, False
-        aside = self.link.with_name(self.link.name + ".new")
-        aside.unlink(missing_ok=True)
-        aside.symlink_to(os.ttyname(self._slave))
-        aside.replace(self.link)
-        self._selector.register(self._master, selectors.EVENT_READ)
-
-    def _unplug(self) -> None:
-        if self._master < 0:
-            return
-        self._selector.unregister(self._master)
-        self.link.unlink(missing_ok=True)
-        os.close(self._master)
-        os.close(self._slave)
-        self._master = self._slave = -1
-
-    def _write(self, data: bytes) -> None:
-        if self._master < 0:
-            return
-        try:
-            os.write(self._master, data)
-        except OSError as full:  # nobody reads: a real modem's FIFO overflows too
-            if full.errno not in (errno.EAGAIN, errno.EIO):
-                raise
-
     def _say(self, *lines: str) -> None:
         self._write("".join(f"\r\n{line}\r\n" for line in lines).encode("latin-1"))
 
-    def _read(self) -> None:
-        try:
-            data = os.read(self._master, 4096)
-        except OSError:
-            return
+    # the thread
+
+    def _powered(self) -> None:
+        self.modem.power_cycle()
+        self._typed, self._awaited, self._is_busy = "", None, False
+
+    def _typed_in(self, data: bytes) -> None:
         if self.mood == "garbage":
             self._write(self._noise.randbytes(len(data) + 7))
+        if self.mood == "yes":
+            self._write(b"\r\nOK\r\n" * sum(data.count(end) for end in (b"\r", b"\x1a")))
         if self.mood != "well":
             return
         if self.modem.echo:
@@ -200,13 +123,19 @@ class GsmSim:
             self._type_text(letter)
         elif letter == "\r":
             line, self._typed = self._typed.strip(), ""
-            self._line(line)
+            self._in_time(partial(self._line, line))
         elif letter == ESC:
             self._typed = ""
             if self.modem.minds_escape:
                 self._final("ERROR")
         elif letter != "\n":
             self._typed += letter
+
+    def _in_time(self, act: Callable[[], object]) -> None:
+        if self.slow_s:
+            self._later(self.slow_s, act)
+        else:
+            act()
 
     def _type_text(self, letter: str) -> None:
         if letter == ESC:
@@ -215,7 +144,7 @@ class GsmSim:
         elif letter == CTRL_Z:
             pdu, awaited = self._typed, self._awaited or 0
             self._typed, self._awaited = "", None
-            self._submit(pdu.strip(), awaited)
+            self._in_time(partial(self._submit, pdu.strip(), awaited))
         else:
             self._typed += letter
 
@@ -237,12 +166,14 @@ class GsmSim:
         self._final("OK")
 
     def _after(self, command: str) -> None:
-        if command.startswith("+CUSD=1,"):
-            self._later(self.network_s, lambda: self._say('+CUSD: 0,"Your balance is 12.34 EUR.",15'))
+        if command.startswith("+CUSD=1,") and (said := self.modem.ussd_answer()):
+            self._later(max(0.01, self.network_s), partial(self._write, f"\r\n{said}\r\n".encode()))
         if command.startswith("+CNMI=") and self.modem.news[3]:
             held, self._held = self._held, []
             for report in held:
                 self._later(0.01, partial(self._report, report))
+        if command.startswith("+CMGD") and self._waiting:
+            self._later(HELD_S, self._bring_held)
 
     def _final(self, result: str) -> None:
         self._write(f"\r\n{result}\r\n".encode() if self.modem.verbose else b"0\r" if result == "OK" else b"4\r")
@@ -255,8 +186,8 @@ class GsmSim:
 
     def _prompt(self, command: str) -> None:
         length = command[6:]
-        if self.modem.has_sim is False or self.modem.pin is not None:
-            raise Refused(311 if self.modem.pin else 310, MESSAGE)
+        if self.modem.has_sim is False or self.modem.is_locked:
+            raise Refused(311 if self.modem.is_locked else 310, MESSAGE)
         if not length.isdecimal() or not 7 <= int(length) <= 176:
             raise Refused(304, MESSAGE)
         if self.modem.registration not in (1, 5):
@@ -304,7 +235,8 @@ class GsmSim:
         if submit.wants_report and self.report_after_s is not None and outcome.kind != "noreport":
             status = 0x45 if outcome.kind == "undelivered" else 0
             report = write_report(reference, submit.number, status, now, datetime.now(UTC))
-            self._later(self.report_after_s, lambda: self._report(report))
+            after_s = outcome.value if outcome.kind == "latereport" else self.report_after_s
+            self._later(after_s, lambda: self._report(report))
 
     def _report(self, pdu: str) -> None:
         mode = self.modem.news[3]
@@ -315,20 +247,32 @@ class GsmSim:
         elif mode == 2 and (place := self.modem.store("SR", pdu)) is not None:
             self._say(f'+CDSI: "SR",{place}')
 
-    def _deliver(self, pdu: str) -> None:
-        if self.modem.news[1] == 2:
-            return self._write(f"\r\n+CMT: ,{len(pdu) // 2 - 1}\r\n{pdu}\r\n".encode())
-        place = self.modem.store(self.modem.incoming, pdu)
-        if place is not None and self.modem.news[1] == 1:
-            self._say(f'+CMTI: "{self.modem.incoming}",{place}')
+    def _deliver(self, pdus: list[str]) -> None:
+        said = ""
+        for pdu in pdus:
+            if self.modem.news[1] == 2:
+                said += f"\r\n+CMT: ,{len(pdu) // 2 - 1}\r\n{pdu}\r\n"
+            elif self._waiting or (place := self.modem.store(self.modem.incoming, pdu)) is None:
+                self._waiting.append(pdu)
+            elif self.modem.news[1] == 1:
+                said += f'\r\n+CMTI: "{self.modem.incoming}",{place}\r\n'
+        self._write(said.encode())
 
-    def _ring(self, number: str, ring: int) -> None:
+    def _bring_held(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._deliver(waiting[:1])
+        self._waiting += waiting[1:]
+        if len(self._waiting) < len(waiting) and self._waiting:
+            self._later(HELD_S, self._bring_held)
+
+    def _ring(self, number: str, validity: int, ring: int) -> None:
         if ring != self._rings:
             return
         self._say("RING")
         if self.modem.flags.get("+CLIP", "0").startswith("1"):
-            self._say(f'+CLIP: "{number}",{145 if number.startswith("+") else 129},,,,{0 if number else 1}')
-        self._later(RING_S, lambda: self._ring(number, ring))
+            kind = 145 if number.startswith("+") else 129 if number else 128
+            self._say(f'+CLIP: "{number}",{kind},,,,{validity}')
+        self._later(RING_S, partial(self._ring, number, validity, ring))
 
 
 def _commands(line: str) -> list[str]:
@@ -351,8 +295,12 @@ def obey(sim: GsmSim, order: str) -> None:
     number, _, text = rest.partition(" ")
     verbs: dict[str, Callable[[], object]] = {
         "unplug": sim.unplug, "plug": sim.plug, "hangup": sim.hang_up, "ring": lambda: sim.ring(rest),
+        "withheld": lambda: sim.ring("", 1), "half": lambda: sim.receive_half(number, text),
         "receive": lambda: sim.receive(number, text), "script": lambda: sim.outcomes.extend(script(rest)),
-        "registration": lambda: sim.register(int(rest)),
+        "flood": lambda: sim.receive(text, *(f"text {place} of {number}" for place in range(1, int(number) + 1))),
+        "registration": lambda: sim.register(int(rest)), "fill": lambda: sim.modem.fill(int(rest)),
+        "pin": lambda: sim.modem.lock(rest), "ussd": lambda: sim.modem.set_ussd(rest),
+        "slow": lambda: setattr(sim, "slow_s", float(rest)),
     }
     if verb in MOODS:
         sim.mood = verb
@@ -371,13 +319,19 @@ def main() -> None:
     parser.add_argument("--jitter-s", type=float, default=0.0)
     parser.add_argument("--report-after-s", type=float, default=2.0, help="below 0: no delivery reports")
     parser.add_argument("--replug-after-s", type=float, help="after the outcome unplug")
+    parser.add_argument("--pin", help="the PIN the SIM asks for after each power-up")
+    parser.add_argument("--ussd", choices=USSD_MOODS, default="plain", help="how it gives the answer to a USSD code")
+    parser.add_argument("--me-refused", action="store_true", help="names ME among its memories and refuses it")
+    parser.add_argument("--slow-s", type=float, default=0.0, help="before it looks at a line")
     parser.add_argument("--script", type=script, default=[], help=f"outcomes in order: {', '.join(OUTCOMES)}")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
     report_after_s = None if given.report_after_s < 0 else given.report_after_s
     with GsmSim(given.link, given.air, network_s=given.network_s, jitter_s=given.jitter_s,
-                report_after_s=report_after_s, replug_after_s=given.replug_after_s, outcomes=given.script) as sim:
+                report_after_s=report_after_s, replug_after_s=given.replug_after_s, outcomes=given.script,
+                modem=Modem(pin=given.pin, ussd=given.ussd, me_refused=given.me_refused)) as sim:
+        sim.slow_s = given.slow_s
         print(f"GSM modem at {given.link}", flush=True)
         for order in sys.stdin:
             if order.strip() == "quit":

@@ -4,12 +4,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-OUTCOMES = ("ok", "cms", "noanswer", "unplug", "late", "noreport", "undelivered", "garbage")
+OUTCOMES = ("ok", "cms", "noanswer", "unplug", "late", "noreport", "latereport", "undelivered", "garbage")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of one send. `value` is the code of cms and the seconds of late."""
+    """What becomes of one send. `value` is the code of cms and the seconds of late and latereport."""
 
     kind: str = "ok"
     value: float = 0

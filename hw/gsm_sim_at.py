@@ -8,6 +8,16 @@ from dataclasses import dataclass, field
 SIM_CAPACITY = 20
 SHAPE = re.compile(r"(\+[A-Z]+|[&^$%][A-Z]+|[A-Z])(.*)", re.DOTALL)
 MOBILE, MESSAGE = "+CME ERROR", "+CMS ERROR"
+PIN_TRIES = 3
+USSD = {   # by mood: what the network answers to a USSD code, as modems of different makers write it
+    "plain": '+CUSD: 0,"Your balance is 12.34 EUR.",15',
+    "lines": '+CUSD: 0,"Your balance:\r\n12.34 EUR",15',
+    "ucs2": '+CUSD: 0,"041204300448002004310430043B0430043D0441003A002000310032002E00330034",72',
+    "packed": '+CUSD: 0,"D9775D0E1287D961F7B80C4ACF4131996B460315AB5217",15',
+    "menu": '+CUSD: 1,"1 Balance\r\n2 Top up",15',
+    "broken": "+CUSD: 2", "unknown": "+CUSD: 4", "never": "", "refused": "",
+}
+USSD_MOODS = tuple(USSD)
 
 
 class Refused(Exception):
@@ -23,7 +33,11 @@ class Modem:
     """The modem's memory. A power cycle forgets all but the SIM's (pin, stored texts) and the radio's."""
 
     has_sim: bool = True
-    pin: str | None = None
+    pin: str | None = None  # asked for after each power-up
+    pin_tries_left: int = PIN_TRIES
+    is_unlocked: bool = False
+    ussd: str = "plain"  # one of USSD_MOODS
+    me_refused: bool = False  # names ME among its memories and refuses it, as an A7670 does
     registration: int = 1
     signal: int = 20
     operator: str = "Demo Mobile"
@@ -42,8 +56,36 @@ class Modem:
     def __post_init__(self) -> None:
         self.stored.setdefault(self.incoming, {})
 
+    @property
+    def is_locked(self) -> bool:
+        return self.pin is not None and not self.is_unlocked
+
+    def lock(self, pin: str) -> None:
+        """The SIM asks for this PIN from now on."""
+        self.pin, self.pin_tries_left, self.is_unlocked = pin, PIN_TRIES, False
+
+    def set_ussd(self, mood: str) -> None:
+        """How USSD answers come. ValueError for a mood that is none of USSD_MOODS."""
+        if mood not in USSD:
+            raise ValueError(f"{mood!r} is no way to answer; they are: {', '.join(USSD)}")
+        self.ussd = mood
+
+    def ussd_answer(self) -> str:
+        return USSD[self.ussd]
+
+    def fill(self, texts: int) -> None:
+        """Puts that many read texts into the SIM, so that it has less room or none."""
+        for _ in range(texts):
+            if (place := self.store("SM", OLD_TEXT)) is not None:
+                self.stored["SM"][place] = (1, OLD_TEXT)
+
     def power_cycle(self) -> None:
-        """Forgets what a modem forgets when its power goes."""
+        """Forgets what a modem forgets when its power goes; a SIM with a PIN asks for it again."""
+        self.is_unlocked = False
+        self.reset()
+
+    def reset(self) -> None:
+        """ATZ: the settings go back to the maker's."""
         self.echo, self.verbose, self.errors, self.charset, self.memory = True, True, 0, "GSM", "SM"
         self.news, self.flags = [0, 0, 0, 0, 0], {}
 
@@ -63,7 +105,7 @@ class Modem:
         name, rest = shape[1].upper(), shape[2]
         if self.has_sim is False and name in NEEDS_SIM:
             raise Refused(310 if name in MESSAGES else 10, MESSAGE if name in MESSAGES else MOBILE)
-        if name in MESSAGES and self.pin is not None:
+        if name in MESSAGES and self.is_locked:
             raise Refused(311, MESSAGE)
         if name in FIXED and rest in ("", "?"):
             return [FIXED[name]]
@@ -102,7 +144,7 @@ def _verbose(modem: Modem, rest: str) -> list[str]:
 
 
 def _reset(modem: Modem, _rest: str) -> list[str]:
-    modem.power_cycle()
+    modem.reset()
     return []
 
 
@@ -115,14 +157,28 @@ def _errors(modem: Modem, rest: str) -> list[str]:
 
 def _pin(modem: Modem, rest: str) -> list[str]:
     if rest == "?":
-        return ["+CPIN: SIM PIN" if modem.pin else "+CPIN: READY"]
+        asks = "SIM PUK" if modem.pin_tries_left == 0 else "SIM PIN"
+        return [f"+CPIN: {asks}" if modem.is_locked else "+CPIN: READY"]
     if rest == "=?":
         return []
-    if modem.pin is None:
+    if not modem.is_locked:
         raise Refused(3)
+    if modem.pin_tries_left == 0:
+        raise Refused(12)
     if rest[1:].strip('"') != modem.pin:
+        modem.pin_tries_left -= 1
         raise Refused(16)
-    modem.pin = None
+    modem.is_unlocked, modem.pin_tries_left = True, PIN_TRIES
+    return []
+
+
+def _ussd(modem: Modem, rest: str) -> list[str]:
+    if rest == "=?":
+        return ["+CUSD: (0-2)"]
+    if rest.startswith("=1,") and modem.ussd == "refused":
+        raise Refused(258)
+    if rest.startswith("=1,") and modem.ussd == "packed" and not re.match('=1,"[0-9A-F]{4,}"', rest):
+        raise Refused(50)  # an older Huawei takes the code only packed, as it gives the answer
     return []
 
 
@@ -168,7 +224,7 @@ def _charset(modem: Modem, rest: str) -> list[str]:
 
 def _shelves(modem: Modem, rest: str) -> list[str]:
     if rest == "=?":
-        names = [f'"{name}"' for name in modem.stored]
+        names = [f'"{name}"' for name in [*modem.stored, *(["ME"] if modem.me_refused else [])]]
         return [f"+CPMS: ({','.join(names)})" + f",({','.join(name for name in names if name != '\"SR\"')})" * 2]
     used, room = {name: len(shelf) for name, shelf in modem.stored.items()}, SIM_CAPACITY
     if rest == "?":
@@ -243,11 +299,12 @@ def _service(modem: Modem, rest: str) -> list[str]:
     return ["+CSMS: 0,1,1,1"] if rest == "?" else ["+CSMS: 1,1,1"]
 
 
+OLD_TEXT = "00040C91947110325476000862112190000000060041006C0074"
 ACTS: dict[str, Callable[[Modem, str], list[str]]] = {
     "E": _echo, "V": _verbose, "Z": _reset, "&F": _reset, "+CMEE": _errors, "+CPIN": _pin,
     "+CREG": _registered("+CREG"), "+CGREG": _registered("+CGREG"), "+CEREG": _registered("+CEREG"),
     "+CSQ": _signal, "+COPS": _operator, "+CSCS": _charset, "+CPMS": _shelves, "+CNMI": _news, "+CMGF": _format,
-    "+CMGL": _list, "+CMGR": _read, "+CMGD": _delete, "+CSMS": _service,
+    "+CUSD": _ussd, "+CMGL": _list, "+CMGR": _read, "+CMGD": _delete, "+CSMS": _service,
 }
 FIXED = {
     "+CGMI": "Deskbell", "+CGMM": "GSM-SIM", "+CGMR": "1.0", "+CGSN": "490154203237518", "+CIMI": "001010123456789",
@@ -257,7 +314,7 @@ FIXED = {
 }
 FLAGS = {
     "+CFUN": ("1", "(0,1,4)"), "+CMMS": ("0", "(0-2)"), "+CLIP": ("0,1", "(0,1)"), "+CRC": ("0", "(0,1)"),
-    "+CUSD": ("0", "(0-2)"), "+CSCA": ("", ""), "+CGATT": ("1", "(0,1)"), "+CSDH": ("0", "(0,1)"),
+    "+CSCA": ("", ""), "+CGATT": ("1", "(0,1)"), "+CSDH": ("0", "(0,1)"),
     "+CCWA": ("0", "(0,1)"), "+CSSN": ("0,0", "(0,1),(0,1)"), "+CTZU": ("0", "(0,1)"), "&D": ("", ""), "&C": ("", ""),
     "S": ("", ""), "Q": ("", ""), "X": ("", ""), "H": ("", ""), "+CHUP": ("", ""), "&W": ("", ""), "+CNMA": ("", ""),
 }

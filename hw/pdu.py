@@ -21,6 +21,10 @@ class PduError(ValueError):
     """The number or the bytes cannot be a text; the message says why."""
 
 
+class OwnPdu(PduError):
+    """The bytes are a text that we sent or keep, none that came."""
+
+
 @dataclass(frozen=True)
 class Pdu:
     """One SMS-SUBMIT in hex, SMSC address first."""
@@ -92,6 +96,8 @@ def decode(pdu: str) -> Delivered | DeliveryReport:
     """What a modem's +CMT, +CMGR or +CDS line holds. Raises PduError when it is neither a text nor a report."""
     try:
         raw = bytes.fromhex(pdu)
+        if not _is_whole(raw):
+            raise ValueError("cut short")
         sms = gammu.DecodePDU(raw, True)
     except (ValueError, gammu.GSMError) as broken:
         raise PduError(f"The modem gave a text that cannot be read ({len(pdu)} characters).") from broken
@@ -99,8 +105,26 @@ def decode(pdu: str) -> Delivered | DeliveryReport:
         return DeliveryReport(sms["MessageReference"], sms["Number"], sms["DeliveryStatus"],
                               _aware(sms["DateTime"]), _aware(sms["SMSCDateTime"]))
     if sms["Type"] != "Deliver":
-        raise PduError("The modem gave a text that we sent, not one that we got.")
+        raise OwnPdu("The modem gave a text that we sent, not one that we got.")
     return _delivered(sms, raw)
+
+
+def _is_whole(raw: bytes) -> bool:
+    """Whether a PDU, SMSC address first, is as long as it says it is (3GPP TS 23.040 §9.2.2); gammu trusts it."""
+    tpdu = raw[1 + raw[0]:] if raw else b""
+    kind = tpdu[0] & 3 if tpdu else -1
+    if kind == 1:                                          # one of ours: never decoded further
+        return True
+    if kind == 2 and len(tpdu) > 2:                        # a report: address, two times, status
+        return len(tpdu) >= 4 + (tpdu[2] + 1) // 2 + 15
+    if kind != 0 or len(tpdu) < 2:
+        return False
+    coding = 4 + (tpdu[1] + 1) // 2                        # its place: after the address and the protocol
+    if len(tpdu) < coding + 9:
+        return False
+    is_septets = tpdu[coding] & 0xCC in (0x00, 0xC0) or tpdu[coding] & 0xF4 in (0xD0, 0xF0)
+    units = tpdu[coding + 8]
+    return len(tpdu) - coding - 9 >= ((units * 7 + 7) // 8 if is_septets else units)
 
 
 def _submit(part: dict[str, Any], number: str, reference: int, report: bool, validity: Validity,

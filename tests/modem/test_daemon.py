@@ -82,7 +82,7 @@ def test_killed_again_and_again_no_text_is_on_the_air_twice_and_none_is_left_han
 
 
 def test_a_report_after_the_crash_settles_what_was_unknown(box: Box, sim: GsmSim, until: Until) -> None:
-    sim.network_s, sim.report_after_s = 0.1, 3.0
+    sim.network_s, sim.report_after_s = 0.1, 6.0
     box.start()
     box.text()
     until(lambda: handed_over(sim) == 1)
