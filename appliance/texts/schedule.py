@@ -26,6 +26,9 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 ALLOWED = {"now": (), "at": ("at",), "after": ("delay_min",), "weekly": ("weekday", "time", "until"),
            "monthly": ("day", "time", "until"), "birthday": ("time", "until")}
 
+RANGES = (("weekday", 0, 6, "a day of the week, 0 is Monday"), ("day", 1, 31, "a day from 1 to 31"),
+          ("delay_min", 1, LONGEST_DELAY_MIN, "minutes from 1 to a year"))
+
 
 class ScheduleError(Exception):
     """No such time; the sentence says what is wanted."""
@@ -52,8 +55,7 @@ def checked(schedule: Mapping[str, Any], zone: ZoneInfo, now: datetime) -> dict[
         kept["at"] = at.isoformat(timespec="minutes")
     if "time" in ALLOWED[kind]:
         kept["time"] = _time(kept.get("time")).isoformat(timespec="minutes")
-    for key, low, high, words in (("weekday", 0, 6, "a day of the week, 0 is Monday"), ("day", 1, 31, "a day from 1 to 31"),
-                                  ("delay_min", 1, LONGEST_DELAY_MIN, "minutes from 1 to a year")):
+    for key, low, high, words in RANGES:
         if key in ALLOWED[kind] and not (type(kept.get(key)) is int and low <= kept[key] <= high):
             raise ScheduleError(f"A {kind} schedule needs {words}.")
     if "until" in kept:

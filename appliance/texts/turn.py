@@ -7,6 +7,7 @@ from datetime import datetime
 from appliance.store.db import iso
 from appliance.texts import guards, pace
 
+LATE = "Not sent: it waited too long to be of use."
 _MINE = """EXISTS (SELECT 1 FROM segment WHERE sms_id = sms.id AND state = 'queued')
           AND (sms.sim IS NULL OR sms.sim = :sim)
           AND NOT EXISTS (SELECT 1 FROM segment AS other WHERE other.sms_id = sms.id AND other.sim <> :sim)"""
