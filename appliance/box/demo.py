@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from appliance.box.supervisor import Part, PartFailed, Supervisor
 from appliance.config import Box
 from appliance.people import contacts, users
 from appliance.store import db as store
+from appliance.texts import rulebook
 
 __all__ = ["AIR", "DAEMONS", "Demo", "act", "place_call"]
 
@@ -165,6 +167,9 @@ def _seed(box: Box) -> None:
     with store.write(db):
         settings.put(db, "shop_name", "Café Blume")
         settings.put(db, "record_calls", True)
+        settings.put(db, "quiet_until", settings.DEFAULTS.quiet_from)      # it is shown at any hour
+        for rule in rulebook.rules(db):
+            rulebook.save(db, replace(rule, delay_s=0), now, [trunk.key for trunk in box.trunks])
         if not db.execute("SELECT count(*) FROM contact").fetchone()[0]:
             for name, number in [*((c.name, c.number) for c in exchange.CALLERS.values()), *OTHER_CONTACTS]:
                 contacts.add(db, name, [number], box.country, now)

@@ -42,7 +42,7 @@ def test_an_answered_call_is_not_texted(office: Office) -> None:
 
 def test_no_text_when_the_office_turned_them_off(office: Office) -> None:
     number = office.mobile()
-    office.set(missed_text_on=False)
+    office.answers_missed_calls(False)
     call = office.missed(number)
-    office.set(missed_text_on=True)
+    office.answers_missed_calls(True)
     assert not office.texts(number) and office.refusal(call["id"])

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from appliance import settings
 from appliance.box import clock
 from appliance.calls import daemon, follow
 from appliance.calls.bell import Ring, write_ring
 from appliance.calls.records import Presentation
 from appliance.config import Box
 from appliance.store import db as store
+from appliance.texts import rulebook
 from tests.unit.spool import FIRST_US, MISSED, SpoolFile, entries
 
 NOW = datetime(2026, 11, 21, 20, 10, 33, tzinfo=UTC)
@@ -287,7 +287,7 @@ def test_rows_of_calls_long_over_are_let_go_and_those_of_open_ones_stay(
 
 def test_switched_off_texts_are_refused_with_the_reason(box: Box, db: sqlite3.Connection, spool: SpoolFile) -> None:
     with store.write(db):
-        settings.put(db, "missed_text_on", False)
+        rulebook.switch(db, "missed", False, NOW)
     spool.add(MISSED)
     take(db, box)
     assert db.execute("SELECT code FROM refusal").fetchone()["code"] == "off"

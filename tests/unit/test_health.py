@@ -65,7 +65,7 @@ def test_a_broken_store_is_one_finding_and_hides_no_other(modem_box: Box) -> Non
 
 def test_a_damaged_store_is_found(box: Box, db: sqlite3.Connection) -> None:
     with store.write(db):
-        db.executemany("INSERT INTO contact VALUES (?, ?, 0, '', '')",
+        db.executemany("INSERT INTO contact (id, name, is_blocked, created_at, updated_at) VALUES (?, ?, 0, '', '')",
                        [(f"0190a000-0000-7000-8000-{number:012}", "x" * 900) for number in range(99)])
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()

@@ -1,165 +1,23 @@
 """The states of a text, in a real store, without a modem."""
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
-from appliance.config import Box, Modem
-from appliance.settings import Settings
 from appliance.store import db as store
 from appliance.texts import outbox, reports
 from hw.pdu import Delivered, DeliveryReport
+from tests.unit.texting import CALLER, NOW, OTHER, SIM, Office, office
 
-NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-CALLER, OTHER = "+491701234567", "+491709999999"
-SIM, SECOND = "SIM", "SIM2"
-LONG = Settings(missed_text="Привет. " * 15)
-
-
-class Office:
-    """A store with calls in it, and the modem's part played by hand."""
-
-    def __init__(self, db: sqlite3.Connection, box: Box) -> None:
-        self.db, self.box, self.calls = db, box, 0
-
-    def call(self, number: str | None = CALLER, at: datetime = NOW, outcome: str = "missed", direction: str = "in",
-             presentation: str = "allowed", settings: Settings | None = None) -> int:
-        self.calls += 1
-        with store.write(self.db):
-            call_id = self.db.execute("""
-                INSERT INTO call (box, boot, linkedid, direction, caller_id, number, presentation, started_at, ended_at,
-                                  outcome, is_clock_set)
-                VALUES ('box1', 1, ?, ?, ?, ?, ?, ?, ?, ?, 1)""",
-                (str(self.calls), direction, number or "", number, presentation, store.iso(at), store.iso(at),
-                 outcome)).lastrowid
-            assert call_id is not None
-            outbox.after_call(self.db, self.box, call_id, settings or Settings(), at)
-        return call_id
-
-    def due(self, at: datetime = NOW) -> outbox.Due:
-        due = outbox.next_due(self.db, SIM, at)
-        assert due is not None, "nothing is due"
-        return due
-
-    def sending(self, at: datetime = NOW) -> outbox.Due:
-        due = self.due(at)
-        with store.write(self.db):
-            assert outbox.mark_sending(self.db, due, SIM, at)
-        return due
-
-    def sent(self, reference: int, at: datetime = NOW) -> outbox.Due:
-        due = self.sending(at)
-        with store.write(self.db):
-            outbox.accepted(self.db, due, reference, at)
-        return due
-
-    def refused(self, is_passing: bool, at: datetime = NOW) -> outbox.Due:
-        due = self.sending(at)
-        with store.write(self.db):
-            outbox.refused(self.db, due, "the network is busy (CMS 42).", 42, is_passing, at)
-        return due
-
-    def unknown(self, at: datetime = NOW) -> outbox.Due:
-        due = self.sending(at)
-        with store.write(self.db):
-            outbox.unknown(self.db, due, "the modem did not say.", None, at)
-        return due
-
-    def report(self, reference: int, status: int = 0, number: str = CALLER, at: datetime = NOW) -> int | None:
-        with store.write(self.db):
-            return reports.report(self.db, DeliveryReport(reference, number, status, at, at), at)
-
-    def states(self) -> list[str]:
-        return [row["state"] for row in self.db.execute("SELECT state FROM sms ORDER BY id")]
-
-    def segments(self) -> list[str]:
-        return [row["state"] for row in self.db.execute("SELECT state FROM segment ORDER BY id")]
-
-    def reason(self) -> str:
-        return str(self.db.execute("SELECT reason FROM sms ORDER BY id DESC").fetchone()["reason"])
-
-    def refusals(self) -> list[str]:
-        return [row["reason"] for row in self.db.execute("SELECT reason FROM refusal ORDER BY call_id")]
-
-    def told(self) -> int:
-        return int(self.db.execute("SELECT count(*) FROM event WHERE kind = 'text'").fetchone()[0])
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    db = store.connect(tmp_path / "office.db")
-    store.migrate(db)
-    yield Office(db, Box(own_numbers=("+498912345678",), modems=(Modem("SIM", "/dev/null", "+491510000001"),)))
-    db.close()
-
-
-def test_a_missed_mobile_is_queued_once_however_often_the_ledger_says_so(office: Office) -> None:
-    call_id = office.call()
-    with store.write(office.db):
-        outbox.after_call(office.db, office.box, call_id, Settings(), NOW)
-    assert office.states() == ["queued"]
-    assert office.refusals() == []
-
-
-def test_a_refusal_is_kept_once(office: Office) -> None:
-    call_id = office.call("+498912345679")
-    with store.write(office.db):
-        outbox.after_call(office.db, office.box, call_id, Settings(), NOW)
-    assert office.refusals() == ["Not texted: a landline cannot take texts."]
-    assert office.states() == []
-
-
-@pytest.mark.parametrize(("number", "presentation", "words"), [
-    (None, "withheld", "withheld"), (None, "unavailable", "no number"), (None, "allowed", "too short"),
-    ("+498912345678", "allowed", "our own"), ("+491510000001", "allowed", "our own"),
-])
-def test_who_cannot_or_must_not_be_texted_is_not(
-        office: Office, number: str | None, presentation: str, words: str) -> None:
-    office.call(number, presentation=presentation)
-    assert office.states() == []
-    assert words in office.refusals()[0]
-
-
-def test_second_missed_call_within_the_hour_is_not_texted_again(office: Office) -> None:
-    office.call(at=NOW)
-    office.call(at=NOW + timedelta(minutes=40))
-    assert office.states() == ["queued"]
-    assert office.refusals() == ["texted 40 min ago"]
-
-
-def test_a_text_that_failed_does_not_use_up_the_hour(office: Office) -> None:
-    office.call()
-    office.refused(is_passing=False)
-    office.call(at=NOW + timedelta(minutes=5))
-    assert office.states() == ["failed", "queued"]
-
-
-def test_a_text_of_unknown_outcome_does_use_up_the_hour(office: Office) -> None:
-    office.call()
-    office.unknown()
-    office.call(at=NOW + timedelta(minutes=5))
-    assert office.states() == ["unknown"]
-
-
-@pytest.mark.parametrize(("outcome", "direction"), [("answered", "in"), ("missed", "out"), ("missed", "internal")])
-def test_answered_and_outgoing_calls_leave_neither_text_nor_refusal(
-        office: Office, outcome: str, direction: str) -> None:
-    office.call(outcome=outcome, direction=direction)
-    assert (office.states(), office.refusals()) == ([], [])
-
-
-def test_a_text_too_long_for_the_network_is_a_refusal_and_not_a_crash(office: Office) -> None:
-    office.call(settings=Settings(missed_text="ж" * 20000))
-    assert office.states() == []
-    assert office.refusals()[0].startswith("Not texted: The text")
+__all__ = ["office"]
+SECOND = "SIM2"
+LONG = "Привет. " * 15
 
 
 def test_a_delayed_text_is_not_due_before_its_time(office: Office) -> None:
-    office.call(settings=Settings(missed_text_delay_s=60))
+    office.rule(delay_s=60)
+    office.call()
     assert outbox.next_due(office.db, SIM, NOW + timedelta(seconds=59)) is None
     assert outbox.next_due(office.db, SIM, NOW + timedelta(seconds=60)) is not None
 
@@ -199,7 +57,8 @@ def test_every_change_is_told_to_the_desks(office: Office) -> None:
 
 
 def test_the_parts_of_a_long_text_keep_their_own_fate(office: Office) -> None:
-    office.call(settings=LONG)
+    office.rule(text=LONG)
+    office.call()
     office.sent(1)
     assert (office.states(), office.segments()) == (["sending"], ["sent", "queued"])
     office.sent(2)
@@ -211,14 +70,16 @@ def test_the_parts_of_a_long_text_keep_their_own_fate(office: Office) -> None:
 
 
 def test_a_text_begun_is_finished_before_the_next_one(office: Office) -> None:
-    office.call(settings=LONG)
+    office.rule(text=LONG)
+    office.call()
     office.call(OTHER)
     office.sent(1)
     assert (office.due().number, office.due().part) == (CALLER, 2)
 
 
 def test_a_second_part_refused_fails_the_text_and_names_the_part(office: Office) -> None:
-    office.call(settings=LONG)
+    office.rule(text=LONG)
+    office.call()
     office.sent(1)
     office.refused(is_passing=False)
     assert (office.states(), office.segments()) == (["failed"], ["sent", "failed"])
@@ -244,6 +105,7 @@ def test_a_passing_refusal_waits_and_does_not_delay_the_next_text(office: Office
 
 
 def test_five_passing_refusals_are_enough(office: Office) -> None:
+    office.rule(expiry_min=120)
     office.call()
     at = NOW
     for _ in range(outbox.MAX_ATTEMPTS):
@@ -283,7 +145,8 @@ def test_what_was_in_the_modems_hands_when_we_died_is_unknown(office: Office) ->
 
 
 def test_dying_between_two_parts_loses_neither(office: Office) -> None:
-    office.call(settings=LONG)
+    office.rule(text=LONG)
+    office.call()
     office.sent(1)
     with store.write(office.db):
         assert outbox.recover(office.db, NOW) == 0
@@ -300,7 +163,8 @@ def test_a_report_settles_an_unknown_one(office: Office) -> None:
 
 
 def test_a_report_that_settles_the_first_part_lets_the_rest_go(office: Office) -> None:
-    office.call(settings=LONG)
+    office.rule(text=LONG)
+    office.call()
     office.unknown()
     office.report(5)
     assert office.sent(6).part == 2
@@ -365,7 +229,8 @@ def test_a_text_that_came_is_kept_once_and_under_its_full_number(office: Office)
 
 
 def test_a_text_begun_by_one_sim_is_not_finished_by_another(office: Office) -> None:
-    office.call(settings=LONG)
+    office.rule(text=LONG)
+    office.call()
     first = office.sent(reference=1)
     assert outbox.next_due(office.db, SECOND, NOW) is None
     with store.write(office.db):

@@ -14,11 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from appliance import settings
 from appliance.config import Box
 from appliance.store import db as store
+from appliance.store import migrations
+from appliance.texts import guards, rulebook
+from appliance.texts.conditions import Conditions
 
 REPO = Path(__file__).resolve().parents[2]
-DUMP = REPO / "tests/data/0001_house.sql"
+DUMPS = sorted((REPO / "tests/data").glob("[0-9]*.sql"))        # a store of each release, with rows
+RELEASES = [dump.stem for dump in DUMPS]
+STEPS = sorted(file.stem for file in store.SCHEMA.glob("[0-9]*.sql"))
 NOW = datetime(2026, 11, 21, 20, 10, tzinfo=UTC)
 PROMISED = [   # HOUSE.md, promise 5; and the limits that keep it true
     ("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000), ("mmap_size", 0),
@@ -124,36 +130,74 @@ def test_nothing_changed_is_said_after_the_time_out(db: sqlite3.Connection) -> N
 
 def test_an_empty_file_is_migrated_once(box: Box) -> None:
     db = store.connect(box.store)
-    assert store.migrate(db) == ["0001_house"]
+    assert store.migrate(db) == STEPS
     assert store.migrate(db) == []
     db.close()
 
 
-def from_dump(path: Path) -> sqlite3.Connection:
+def from_dump(path: Path, dump: Path) -> sqlite3.Connection:
     raw = sqlite3.connect(path)
-    raw.executescript(DUMP.read_text())
+    raw.executescript(dump.read_text())
     raw.close()
     return store.connect(path)
 
 
-def test_a_store_of_the_released_version_is_opened_twice_and_keeps_its_rows(box: Box) -> None:
+@pytest.mark.parametrize("dump", DUMPS, ids=RELEASES)
+def test_a_store_of_each_release_is_opened_twice_and_keeps_its_rows(box: Box, dump: Path) -> None:
     for _ in (1, 2):
-        db = store.connect(box.store) if box.store.exists() else from_dump(box.store)
+        db = store.connect(box.store) if box.store.exists() else from_dump(box.store, dump)
         store.migrate(db)
         call = db.execute("SELECT * FROM call WHERE id = 2").fetchone()
         assert (call["number"], call["outcome"]) == ("+491701234567", "missed")
         assert db.execute("SELECT count(*) FROM event").fetchone()[0] == 3
-        assert db.execute("SELECT state FROM sms").fetchone()[0] == "delivered"
+        assert db.execute("SELECT state FROM sms WHERE id = 1").fetchone()[0] == "delivered"
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         assert not db.execute("PRAGMA foreign_key_check").fetchall()
         db.close()
 
 
-def test_a_released_migration_is_frozen(box: Box, db: sqlite3.Connection, tmp_path: Path) -> None:
-    """Once a box may have it, 0001_house.sql is never edited: a change is a new file beside it."""
-    released = from_dump(tmp_path / "released.db")
+@pytest.mark.parametrize("dump", DUMPS, ids=RELEASES)
+def test_a_store_of_each_release_becomes_the_one_a_new_box_has(
+        box: Box, db: sqlite3.Connection, dump: Path, tmp_path: Path) -> None:
+    released = from_dump(tmp_path / "released.db", dump)
+    assert store.migrate(released) == STEPS[STEPS.index(dump.stem) + 1:]
     assert schema_of(released) == schema_of(db)
     released.close()
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=RELEASES)
+def test_a_released_migration_is_frozen(dump: Path, tmp_path: Path) -> None:
+    """Once a box may have it, a schema file is never edited: a change is a new file beside it."""
+    released, made = from_dump(tmp_path / "released.db", dump), store.connect(tmp_path / "made.db")
+    until = tmp_path / "schema"
+    until.mkdir()
+    for step in STEPS[:STEPS.index(dump.stem) + 1]:
+        shutil.copy(store.SCHEMA / f"{step}.sql", until)
+    with store.write(made):
+        migrations.apply(made, until)
+    assert schema_of(released) == schema_of(made)
+    released.close()
+    made.close()
+
+
+def test_every_released_migration_has_its_dump() -> None:
+    assert RELEASES == STEPS
+
+
+def test_the_words_and_habits_of_the_first_release_become_the_first_rule(box: Box) -> None:
+    first = from_dump(box.store, DUMPS[0])
+    with store.write(first):
+        first.executemany("INSERT INTO setting VALUES (?, ?)", [
+            ("missed_text_on", "false"), ("missed_text", '"Zurück bald: {shop}"'), ("missed_text_delay_s", "90"),
+            ("missed_text_pause_min", "5")])
+    store.migrate(first)
+    (rule,) = rulebook.rules(first)
+    assert (rule.key, rule.text, rule.is_on, rule.delay_s) == ("missed", "Zurück bald: {shop}", False, 90)
+    assert rule.conditions == Conditions(outcomes=("missed",))
+    assert settings.read(first).text_pause_min == 5
+    assert not first.execute("SELECT 1 FROM setting WHERE key LIKE 'missed_text%'").fetchall()
+    assert guards.recent(first, "+491701234567", NOW).last_text_at is not None, "the text of before is remembered"
+    first.close()
 
 
 def test_two_daemons_that_start_at_once_migrate_once(box: Box) -> None:
@@ -166,7 +210,7 @@ def test_two_daemons_that_start_at_once_migrate_once(box: Box) -> None:
         daemon.stdin.write("\n")
         daemon.stdin.flush()
     told = sorted(daemon.communicate(timeout=20) for daemon in both)
-    assert told == [("['0001_house']\n", ""), ("[]\n", "")]
+    assert told == [(f"{STEPS}\n", ""), ("[]\n", "")]
 
 
 def test_many_threads_open_a_new_store_at_once(box: Box) -> None:
@@ -193,30 +237,30 @@ def test_many_threads_open_a_new_store_at_once(box: Box) -> None:
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing(box: Box, tmp_path: Path) -> None:
-    house = house_with(tmp_path, "0002_next", "CREATE TABLE half (id INTEGER) STRICT;\nCREATE TABEL wrong (id);\n")
+    house = house_with(tmp_path, "9999_next", "CREATE TABLE half (id INTEGER) STRICT;\nCREATE TABEL wrong (id);\n")
     _, told = python(MIGRATE, box.store, house=house).communicate(timeout=20)
     assert "syntax error" in told
     db = store.connect(box.store)
     assert schema_of(db) == []
-    assert store.migrate(db) == ["0001_house"]
+    assert store.migrate(db) == STEPS
     db.close()
 
 
 def test_the_last_statement_of_a_migration_counts_without_its_semicolon(box: Box, tmp_path: Path) -> None:
     two_tables = "CREATE TABLE a (id INTEGER) STRICT;\nCREATE TABLE b (id INTEGER) STRICT\n"
-    house = house_with(tmp_path, "0002_next", two_tables)
+    house = house_with(tmp_path, "9999_next", two_tables)
     told, _ = python(MIGRATE, box.store, house=house).communicate(timeout=20)
-    assert told == "['0001_house', '0002_next']\n"
+    assert told == f"{[*STEPS, '9999_next']}\n"
     raw = sqlite3.connect(box.store)
     assert {"a", "b"} <= {name for name, _ in schema_of(raw)}
     raw.close()
 
 
 def test_a_store_of_a_newer_version_is_refused_in_words_and_unchanged(box: Box, tmp_path: Path) -> None:
-    house = house_with(tmp_path, "0002_next", "CREATE TABLE later (id INTEGER) STRICT;\n")
+    house = house_with(tmp_path, "9999_next", "CREATE TABLE later (id INTEGER) STRICT;\n")
     assert python(MIGRATE, box.store, house=house).communicate(timeout=20)[0]
     before = hashlib.sha256(box.store.read_bytes()).digest()
-    with pytest.raises(store.StoreError, match="newer Deskbell.*0002_next.*Nothing was changed.*Install"):
+    with pytest.raises(store.StoreError, match="newer Deskbell.*9999_next.*Nothing was changed.*Install"):
         store.connect(box.store)
     assert hashlib.sha256(box.store.read_bytes()).digest() == before
 
