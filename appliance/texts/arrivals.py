@@ -99,13 +99,15 @@ def _joined(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, str | None]:
 
 def _is_known(db: sqlite3.Connection, number: str, came: Delivered) -> bool:
     """A text without the network's time is taken for a new one, but what cannot be read lies in the SIM for ever."""
-    if came.sent_at is None and number != UNREADABLE:
+    at = iso(came.sent_at) if came.sent_at else None
+    if at is None and number != UNREADABLE:
         return False
-    return db.execute("""
+    when = "created_at = ?" if at else "? IS NULL"
+    rows = db.execute(f"""
         SELECT 1
         FROM sms
-        WHERE direction = 'in' AND number = ? AND text = ? AND created_at = coalesce(?, created_at)""",
-        (number, came.text, iso(came.sent_at) if came.sent_at else None)).fetchone() is not None
+        WHERE direction = 'in' AND number = ? AND text = ? AND {when}""", (number, came.text, at))
+    return rows.fetchone() is not None
 
 
 def _add(db: sqlite3.Connection, number: str, text: str, sim: str | None, sent_at: datetime, now: datetime,

@@ -66,7 +66,7 @@ class Thread:
 
 CONVERSATION = """
     SELECT conversation.number AS with_number, sms.*, contact.name, contact.id AS contact_id,
-      (SELECT count(*) FROM sms AS unread WHERE unread.number = conversation.number
+      (SELECT count(*) FROM sms AS unread INDEXED BY sms_unread WHERE unread.number = conversation.number
        AND unread.direction = 'in' AND unread.read_at IS NULL) AS unread,
       EXISTS (SELECT 1 FROM opt_out WHERE opt_out.number = conversation.number) AS is_opted_out
     FROM conversation
@@ -74,14 +74,13 @@ CONVERSATION = """
     LEFT JOIN contact_number ON contact_number.number = conversation.number
     LEFT JOIN contact ON contact.id = contact_number.contact_id
 """
+UNREAD_ONLY = "AND conversation.number IN (SELECT number FROM sms WHERE direction = 'in' AND read_at IS NULL)"
 
 
 def page(db: sqlite3.Connection, before: int | None = None, limit: int = 50, unread_only: bool = False) -> Page:
     """The conversations whose last text is older than the one with the id `before`, newest first."""
-    narrowed = """AND EXISTS (SELECT 1 FROM sms AS new WHERE new.number = conversation.number
-                              AND new.direction = 'in' AND new.read_at IS NULL)""" if unread_only else ""
     rows = db.execute(f"""{CONVERSATION}
-        WHERE conversation.last_sms_id < ? {narrowed}
+        WHERE conversation.last_sms_id < ? {UNREAD_ONLY if unread_only else ""}
         ORDER BY conversation.last_sms_id DESC
         LIMIT ?""", (LARGEST_ID if before is None else before, limit + 1)).fetchall()
     return Page([_conversation(row) for row in rows[:limit]], rows[limit - 1]["id"] if len(rows) > limit else None)

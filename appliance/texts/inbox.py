@@ -20,7 +20,7 @@ from appliance.texts.rules import Draft
 from hw.pdu import Delivered, PduError
 
 LOG = logging.getLogger(__name__)
-STOPPED, STARTED, KEYWORD, FORWARD = outbox.GOES_OPTED_OUT, "opt_in", "keyword", "forward"  # what sms.rule says
+STOPPED, STARTED, KEYWORD, FORWARD = "opt_out", "opt_in", "keyword", "forward"  # what sms.rule says
 DAY = timedelta(days=1)
 EXPIRY = timedelta(minutes=15)
 LATE = timedelta(hours=12)  # as with owners: a keyword in a text that lay in the network for days wants no answer

@@ -10,7 +10,7 @@ from appliance.texts import words
 
 HELP = "Text STATUS, MISSED, CLOSED TILL 15, CLOSED TILL TOMORROW or OPEN."
 TILL = re.compile(r"closed (?:till|til|until|to) (?P<when>.+)")
-CLOCK = re.compile(r"(?P<hour>\d{1,2})(?: (?P<minute>\d\d))? ?(?P<half>am|pm)?(?: o clock)?")
+CLOCK = re.compile(r"(?P<hour>\d{1,2})(?: ?(?P<minute>\d\d))? ?(?P<half>am|pm)?(?: o clock)?")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 

@@ -24,8 +24,8 @@ class Wish(StrEnum):
 def plain(text: str) -> str:
     """The words without case, width, punctuation and politeness: what two people mean when they type the same."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    letters = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in folded)
-    words = letters.split()
+    kinds = [(c, unicodedata.category(c)) for c in folded]
+    words = "".join(c if kind[0] in "LMN" else " " for c, kind in kinds if kind != "Cf").split()
     return " ".join([word for word in words if word not in POLITE] or words)
 
 
