@@ -27,7 +27,7 @@ DAEMONS = {   # by name: the pages stand above us, so they are not imported but 
     "web": "web.server",
     "clock": "appliance.box.clock",
 }
-MORE = ("appliance.cli_sms",)      # nouns with a file of their own: add(nouns) gives their verbs
+MORE = ("appliance.cli_sms",)      # nouns with a file of their own: add_to(nouns) gives their verbs
 ABOUT = """The telephone desk of a small office: who rings, who was missed, who was texted.
 
   deskbell call list             the latest calls
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     put.add_argument("value")
     put.set_defaults(act=_setting_set)
     for module in MORE:
-        importlib.import_module(module).add(nouns)
+        importlib.import_module(module).add_to(nouns)
     cli_modem.add_to(nouns)
     provision = nouns.add_parser("provision", help="write Asterisk's part of box.toml and the secrets (root)")
     provision.add_argument("--starting-asterisk", action="store_true", help="count a start of Asterisk")

@@ -16,7 +16,7 @@ OPEN_STATES = ("queued", "sending")
 LISTED_LONGEST = 60
 
 
-def add(nouns: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_to(nouns: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The noun sms and its verbs."""
     verbs = nouns.add_parser("sms", help="the texts").add_subparsers(metavar="VERB", required=True)
     send = verbs.add_parser("send", help="deskbell sms send 01701234567 \"Your shoes are ready.\"")
