@@ -110,7 +110,8 @@ def _rows(lines: list[list[str]], heads: list[str], place: int) -> Iterator[Row]
 def _likeliest(lines: list[list[str]], country: str) -> int | None:
     found = [sum(e164(line[place], country) is not None for line in lines[:200] if place < len(line))
              for place in range(max((len(line) for line in lines), default=0))]
-    return found.index(max(found)) if found and max(found) else None
+    best = max(found, default=0)
+    return found.index(best) if best else None
 
 
 def _comma(text: str) -> str:

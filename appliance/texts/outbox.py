@@ -6,6 +6,7 @@ with a pause; an answer that never came is unknown, and only a report or a perso
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from hw import pdu
 
 PAUSES_S = (10, 60, 300, 900)  # before the second, third … try of a segment
 MAX_ATTEMPTS = len(PAUSES_S) + 1
+CAMPAIGN_PRIORITY = 9
 UNTOLD = "It may have been sent."
 GOES_OPTED_OUT = "opt_out"  # sms.rule of the one confirmation that somebody who wrote STOP still gets
 NO_RULE = "none"  # what refusal.rule says when no rule was about such a call
@@ -82,6 +84,19 @@ def queue(db: sqlite3.Connection, draft: Draft, call_id: int | None, now: dateti
         INSERT INTO segment (sms_id, part, pdu, state)
         VALUES (?, ?, ?, 'queued')""", [(sms_id, place, part.hex) for place, part in enumerate(parts, start=1)])
     _tell(db, sms_id, now)
+    return sms_id
+
+
+def queue_of_campaign(db: sqlite3.Connection, campaign_id: int, number: str, text: str, parts: Sequence[pdu.Pdu],
+                      sim: str | None, now: datetime) -> int:
+    """The id of one text of many, its segments encoded beforehand. The desks are told once a batch, by the caller."""
+    sms_id = int(db.execute("""
+        INSERT INTO sms (direction, number, text, state, created_at, due_at, updated_at, priority, sim, campaign_id)
+        VALUES ('out', ?, ?, 'queued', ?, ?, ?, ?, ?, ?)""",
+        (number, text, iso(now), iso(now), iso(now), CAMPAIGN_PRIORITY, sim, campaign_id)).lastrowid or 0)
+    db.executemany("""
+        INSERT INTO segment (sms_id, part, pdu, state)
+        VALUES (?, ?, ?, 'queued')""", [(sms_id, place, part.hex) for place, part in enumerate(parts, start=1)])
     return sms_id
 
 

@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+INSTANT = timedelta(milliseconds=1)  # the finest the store knows
 REPEATING = ("weekly", "monthly", "birthday")
 LONGEST_DELAY_MIN = 60 * 24 * 366
 LOOK_BACK = timedelta(days=800)      # a box that was off longer does not count its missed days one by one
