@@ -4,14 +4,17 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from appliance.box import wallclock
 from appliance.box.notify import Notify
 from appliance.config import Box
 from appliance.store import db as store
+from appliance.texts import inbox, occurrences
 
 log = logging.getLogger("clock")
 
@@ -19,6 +22,7 @@ SESSION_KEPT = timedelta(days=30)      # idle ones are refused much sooner; this
 LEDGER_KEPT = timedelta(days=7)        # rows of calls that are over, for somebody who asks why
 EVENT_KEPT = timedelta(days=7)         # a browser that slept longer is shown how things stand
 FEED_S = 5.0
+CLOCK_WAIT_S = 600.0     # so long group texts wait for somebody to vouch for the time, where nobody ever does
 STUCK_S = 600.0          # no task here may take longer; then the watchdog restarts us
 
 
@@ -32,10 +36,12 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     scheduler = BackgroundScheduler(timezone=box.zone, job_defaults={
         "misfire_grace_time": None, "coalesce": True, "max_instances": 1})
     scheduler.add_job(clock.hourly, "interval", hours=1, next_run_time=datetime.now(UTC))
+    scheduler.add_job(clock.each_second, "interval", seconds=1, next_run_time=datetime.now(UTC))
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)   # it warns each second that 10,000 texts take longer
     scheduler.start()
     notify.ready()
     while not stop.wait(FEED_S):
-        if scheduler.running and not clock.is_stuck(datetime.now(UTC)):
+        if scheduler.running and not clock.is_stuck():
             notify.alive()
     scheduler.shutdown(wait=True)
 
@@ -45,16 +51,37 @@ class Clock:
 
     def __init__(self, box: Box) -> None:
         self._box = box
-        self._since: datetime | None = None
+        self._since: dict[str, float] = {}
+        self._began = time.monotonic()
+        self._db: sqlite3.Connection | None = None
+        self._said = ""
 
-    def is_stuck(self, now: datetime) -> bool:
-        return self._since is not None and now - self._since > timedelta(seconds=STUCK_S)
+    def is_stuck(self) -> bool:
+        return any(time.monotonic() - since > STUCK_S for since in list(self._since.values()))
+
+    def each_second(self) -> None:
+        """Campaigns that are due begin and go on; what owners asked by text is answered."""
+        self._since["each_second"] = time.monotonic()
+        try:
+            self._db = self._db or store.connect(self._box.store)
+            now = datetime.now(UTC)
+            is_clock_set = wallclock.is_set(now) or time.monotonic() - self._began > CLOCK_WAIT_S
+            inbox.attend(self._db, self._box, now)
+            if queued := occurrences.expand_due(self._db, self._box, now, is_clock_set):
+                log.info("%d group texts queued.", queued)
+            self._said = ""
+        except (sqlite3.Error, store.StoreError) as broken:
+            if str(broken) != self._said:
+                log.error("Group texts wait (%s). Calls and their texts go on; it is tried again each second.", broken)
+            self._said = str(broken)
+        finally:
+            del self._since["each_second"]
 
     def hourly(self) -> None:
         """Lets go of what nobody needs: sessions that ended, ledger rows of calls long over."""
         tasks: tuple[Callable[[sqlite3.Connection, datetime], int], ...] = (
             forget_ledger_rows, forget_sessions, forget_events)
-        self._since = datetime.now(UTC)
+        self._since["hourly"] = time.monotonic()
         try:
             db = store.connect(self._box.store)
             for task in tasks:
@@ -64,7 +91,7 @@ class Clock:
         except (sqlite3.Error, store.StoreError) as broken:
             log.error("The hourly tidying failed (%s). Calls and texts go on; it is tried again in an hour.", broken)
         finally:
-            self._since = None
+            del self._since["hourly"]
 
 
 def forget_ledger_rows(db: sqlite3.Connection, now: datetime) -> int:
