@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from appliance import cli_modem, config, settings
+from appliance import config, settings
 from appliance.box.notify import Notify
 from appliance.people import contacts, numbers
 from appliance.store import db as store
@@ -27,12 +27,15 @@ DAEMONS = {   # by name: the pages stand above us, so they are not imported but 
     "web": "web.server",
     "clock": "appliance.box.clock",
 }
-MORE = ("appliance.cli_sms",)      # nouns with a file of their own: add_to(nouns) gives their verbs
+# nouns with a file of their own: add_to(nouns) gives their verbs
+MORE = ("appliance.cli_modem", "appliance.cli_sms")  # nouns with a file of their own: each has add_to(nouns)
 ABOUT = """The telephone desk of a small office: who rings, who was missed, who was texted.
 
   deskbell call list             the latest calls
   deskbell contact add NAME …    put somebody into the book, so that the pop knows the name
   deskbell sms send NUMBER …     text somebody; `deskbell sms list` shows what became of it
+  deskbell rule rehearse         whom the rules would have texted in the last 30 days; sends nothing
+  deskbell campaign preview …    who would get one text to many, and what it costs
   deskbell check                 what is wrong with this box, in words; exit 1 if anything is
   deskbell setting list          what can be set, and how it stands
   deskbell run calls             one of the four daemons: calls, modem, web, clock
@@ -91,7 +94,6 @@ def _parser() -> argparse.ArgumentParser:
     put.set_defaults(act=_setting_set)
     for module in MORE:
         importlib.import_module(module).add_to(nouns)
-    cli_modem.add_to(nouns)
     provision = nouns.add_parser("provision", help="write Asterisk's part of box.toml and the secrets (root)")
     provision.add_argument("--starting-asterisk", action="store_true", help="count a start of Asterisk")
     provision.set_defaults(act=_provision)

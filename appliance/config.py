@@ -35,7 +35,10 @@ class Extension:
 
 @dataclass(frozen=True)
 class Modem:
-    """A GSM modem: port is a tty, number the SIM's own in E.164 or None when not known."""
+    """A GSM modem. number is the SIM's own in E.164, None when not known.
+
+    port is a tty, best one of /dev/serial/by-id; a pattern of one with * in it; or "auto": the first that answers.
+    """
     name: str
     port: str
     number: str | None = None
@@ -193,6 +196,7 @@ def _checked(box: Box) -> Box:
         if not 1 <= port <= 65535:
             raise ConfigError(f"port = {port}: ports go from 1 to 65535.")
     _check_lines(box)
+    _check_modems(box)
     return replace(box, own_numbers=tuple(_number(box, given) for given in box.own_numbers), modems=tuple(
         replace(modem, number=_number(box, modem.number) if modem.number else None) for modem in box.modems))
 
@@ -215,6 +219,20 @@ def _check_lines(box: Box) -> None:
         if not re.fullmatch(r"[A-Za-z0-9.\-]+(:\d{1,5})?", trunk.gateway):
             raise ConfigError(f"gateway = {trunk.gateway!r}: write the gateway's address, "
                               "such as \"192.168.1.20:5062\".")
+
+
+def _check_modems(box: Box) -> None:
+    names, ports = [modem.name for modem in box.modems], [modem.port for modem in box.modems]
+    for modem in box.modems:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,31}", modem.name):
+            raise ConfigError(f"name = {modem.name!r}: a modem's name is up to 32 letters, digits, spaces or _.-")
+        if names.count(modem.name) > 1:
+            raise ConfigError(f"two modems are called {modem.name!r}; each SIM needs its own name.")
+        if ports.count(modem.port) > 1:
+            raise ConfigError(f"two modems have port = {modem.port!r}. Give each its own of /dev/serial/by-id: "
+                              "`deskbell modem list --find` shows them.")
+        if not modem.port.startswith("/") and modem.port != "auto":
+            raise ConfigError(f"port = {modem.port!r}: a path such as \"/dev/serial/by-id/…\" is wanted, or \"auto\".")
 
 
 def _number(box: Box, given: str) -> str:

@@ -52,6 +52,10 @@ class GsmRejected(GsmError):
         self.cms_code, self.mobile_code, self.is_passing = cms_code, mobile_code, is_passing
 
 
+class GsmSilent(GsmRejected):
+    """No answer to a command in its time; the modem was resynced and answers again. Nothing was sent."""
+
+
 class GsmUnknown(GsmError):
     """The network may have taken the text, nobody can say. cms_code when the modem itself was unsure, else None."""
 
@@ -144,9 +148,9 @@ class AtEngine:
         """
         return self._wait(self._queue(lambda: self._submit(pdu, timeout_s)))
 
-    def resync(self) -> None:
+    def resync(self, tries: int = RESYNC_TRIES, timeout_s: float = RESYNC_TIMEOUT_S) -> None:
         """Frees a modem that waits for a text and drops what it was saying. Raises GsmGone when it stays mute."""
-        self._wait(self._queue(self._resync))
+        self._wait(self._queue(lambda: self._resync(tries, timeout_s)))
 
     def _queue[T](self, act: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
@@ -205,7 +209,7 @@ class AtEngine:
         final = self._final(time.monotonic() + timeout_s)
         if final is None:
             self._resync()
-            raise GsmRejected(self.port, f"no answer to {text.split('=')[0]}.")
+            raise GsmSilent(self.port, f"no answer to {text.split('=')[0]}.")
         if final != "OK":
             self._refuse(final)
         return self._lines
@@ -260,10 +264,10 @@ class AtEngine:
             raise GsmRejected(self.port, f"{cms.words(code)}.", code, is_passing=is_passing)
         raise GsmRejected(self.port, f"the modem said {final}.", mobile_code=code)
 
-    def _resync(self) -> None:
-        for _ in range(RESYNC_TRIES):
+    def _resync(self, tries: int = RESYNC_TRIES, timeout_s: float = RESYNC_TIMEOUT_S) -> None:
+        for _ in range(tries):
             self._say("AT", "\x1b\rAT\r")
-            until = time.monotonic() + RESYNC_TIMEOUT_S
+            until = time.monotonic() + timeout_s
             while self._receive(until):
                 if "OK" in self._lines:  # an ERROR before it was for the ESC
                     self._receive(time.monotonic() + 0.02)  # a modem freed from its prompt says OK twice

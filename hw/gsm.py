@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Protocol
 
 from hw import ussd
-from hw.at import AtEngine, GsmError, GsmGone, GsmRejected, GsmUnknown, Unasked
+from hw.at import AtEngine, GsmError, GsmGone, GsmRejected, GsmSilent, GsmUnknown, Unasked
 from hw.pdu import Delivered, DeliveryReport, OwnPdu, Pdu, PduError, decode
 from hw.rings import Ringing, RingingOver, RingWatch
 from hw.ussd import UssdAnswer
@@ -219,9 +219,9 @@ class AtGsm:
             raise GsmRejected(self.port, "another USSD answer is still awaited.")
         try:
             self._at.command(f'AT+CUSD=1,"{code}",15', timeout_s=15)
-        except GsmRejected as no:
-            if no.mobile_code is None and no.words.startswith("no answer"):
-                raise
+        except GsmSilent:
+            raise
+        except GsmRejected:
             self._at.command(f'AT+CUSD=1,"{ussd.pack(code)}",15', timeout_s=15)
         self._asked_until = time.monotonic() + self.ussd_timeout_s
 
@@ -314,6 +314,8 @@ class AtGsm:
     def _sim_trouble(self) -> State | None:
         try:
             lines = self._at.command("AT+CPIN?")
+        except GsmSilent:
+            return State.ODD
         except GsmRejected as no:
             if no.mobile_code == 14 or no.cms_code == 314:  # busy: it is still starting
                 return State.SEARCHING

@@ -120,9 +120,9 @@ def finish_cut_calls(db: sqlite3.Connection, box: Box, cut: Collection[tuple[int
 
 
 def open_calls(db: sqlite3.Connection, box: Box) -> set[tuple[int, str]]:
-    """Boot and linkedid of the calls that live as far as we know."""
+    """Boot and linkedid of the calls that live as far as we know. Asterisk has none of boot 0: the SIM's calls."""
     return {(row["boot"], row["linkedid"]) for row in
-            db.execute("SELECT boot, linkedid FROM call WHERE ended_at IS NULL AND box = ?", (box.name,))}
+            db.execute("SELECT boot, linkedid FROM call WHERE ended_at IS NULL AND boot > 0 AND box = ?", (box.name,))}
 
 
 def newest_boot(db: sqlite3.Connection, box: Box) -> int:
