@@ -17,7 +17,7 @@ from appliance import settings
 from appliance.box.wallclock import EARLIEST
 from appliance.config import Box
 from appliance.store.db import iso, parse_time, write
-from appliance.texts import alphabet, audience, canary, cost, guards, pace, schedule, templates
+from appliance.texts import alphabet, audience, canary, cost, guards, lists, pace, schedule, templates
 from appliance.texts.audience import Exclusion, Recipient
 
 BATCH = 500
@@ -92,7 +92,7 @@ def preview(db: sqlite3.Connection, box: Box, wish: Wish, now: datetime) -> Prev
     first_at = now if wish.schedule["kind"] == "now" else due.at if due else None
     return Preview(_hash(wish, recipients, texts), recipients, exclusions + unfilled, texts, costs,
                    schedule.words(wish.schedule), first_at, alphabet.replacements(wish.text),
-                   _notes(wish, set_, costs, is_birthday))
+                   _notes(wish, set_, costs, bool(owners(set_, box.country))))
 
 
 def written(text: str, chosen: list[Recipient]) -> tuple[list[Recipient], list[str], list[Exclusion]]:
@@ -105,6 +105,11 @@ def written(text: str, chosen: list[Recipient]) -> tuple[list[Recipient], list[s
         except templates.TemplateError as empty:
             unfilled.append(Exclusion(one.number, str(empty), one.name))
     return recipients, texts, unfilled
+
+
+def owners(set_: settings.Settings, country: str) -> list[str]:
+    """The owner's numbers that are numbers here: who gets a campaign first when it has canaries."""
+    return [number for row in lists.pasted(set_.owner_numbers) if (number := lists.e164(row["number"], country))]
 
 
 def confirm(db: sqlite3.Connection, box: Box, preview_hash: str, wish: Wish, now: datetime) -> int:
@@ -273,7 +278,7 @@ def _hash(wish: Wish, recipients: list[Recipient], texts: list[str]) -> str:
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
 
 
-def _notes(wish: Wish, set_: settings.Settings, costs: cost.Cost, is_birthday: bool) -> list[str]:
+def _notes(wish: Wish, set_: settings.Settings, costs: cost.Cost, has_owner: bool) -> list[str]:
     notes = []
     if set_.broadcast_from != set_.broadcast_until:
         notes.append(f"Group texts go from {set_.broadcast_from} to {set_.broadcast_until}, shop time.")
@@ -283,9 +288,9 @@ def _notes(wish: Wish, set_: settings.Settings, costs: cost.Cost, is_birthday: b
         notes.append("The SIM's allowance does not reach: text fewer people, or wait until it is renewed.")
     elif costs.a_day:
         notes.append(f"The SIM may not send so many on one day. It takes {costs.a_day} a day.")
-    if wish.canary_percent and not set_.owner_numbers.strip():
+    if wish.canary_percent and not has_owner:
         notes.append("Your own number is not in the settings (owner_numbers), so you get no copy first.")
-    if is_birthday:
+    if wish.schedule["kind"] == "birthday":
         notes.append("The count is of everyone with a birthday in the book; each day it goes to those whose day it is.")
     return notes
 

@@ -17,7 +17,7 @@ from appliance.box.wallclock import EARLIEST
 from appliance.config import Box
 from appliance.settings import Settings
 from appliance.store.db import iso, parse_time, write
-from appliance.texts import audience, campaigns, canary, guards, lease, lists, outbox, schedule
+from appliance.texts import audience, campaigns, canary, guards, lease, outbox, schedule
 from hw import pdu
 
 BATCH = 40                          # texts in a write(): their fsync must not delay a call
@@ -144,7 +144,7 @@ def _expand(db: sqlite3.Connection, box: Box, set_: Settings, row: sqlite3.Row, 
                                          guards.own_numbers(db, box), birthday)
     recipients, texts, unfilled = campaigns.written(row["text"], chosen)
     few = _canaries(len(recipients), row["canary_percent"], row["id"])
-    mine = _mine(set_, box.country) if row["canary_percent"] and recipients else []
+    mine = campaigns.owners(set_, box.country) if row["canary_percent"] and recipients else []
     rows: dict[str, tuple[object, ...]] = {
         number: (row["id"], number, None, canary.ME, "waiting", texts[0], None) for number in mine}
     for place, (one, text) in enumerate(zip(recipients, texts, strict=True)):
@@ -169,10 +169,6 @@ def _canaries(people: int, percent: int, seed: int) -> set[int]:
     """Which of them are the first few: drawn, not the oldest customers each time; the same for the same occurrence."""
     few = min(ceil(people * percent / 100), people)
     return set(random.Random(seed).sample(range(people), few))
-
-
-def _mine(set_: Settings, country: str) -> list[str]:
-    return [number for row in lists.pasted(set_.owner_numbers) if (number := lists.e164(row["number"], country))]
 
 
 def _queue_some(db: sqlite3.Connection, box: Box, row: sqlite3.Row, now: datetime) -> int:

@@ -134,4 +134,4 @@ def _token_at(db: sqlite3.Connection, it: Sim, now: datetime) -> datetime | None
         drawn = parse_time(row["sending_at"])
         token_s = it.pace_s * random.Random(row["id"]).uniform(1 - JITTER, 1 + JITTER)
         full_at = max(full_at or drawn, drawn) + timedelta(seconds=token_s)
-    return full_at - timedelta(seconds=it.pace_s * (BURST - 1)) if full_at else None
+    return full_at - timedelta(seconds=it.pace_s * (BURST - 1) * (1 + JITTER)) if full_at else None
