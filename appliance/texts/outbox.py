@@ -178,6 +178,14 @@ def refused(db: sqlite3.Connection, due: Due, words: str, cms_code: int | None, 
     _wait(db, due.sms_id, _sentence(words), now + timedelta(seconds=PAUSES_S[attempts - 1]), now)
 
 
+def take_back(db: sqlite3.Connection, due: Due, words: str, now: datetime) -> None:
+    """The modem went before it had the text: it waits as it did, for the modem to come back, and no try is lost."""
+    _back(db, due, None, due.attempts)
+    db.execute("UPDATE sms SET state = 'queued', reason = ?, updated_at = ? WHERE id = ?",
+               (_sentence(words), iso(now), due.sms_id))
+    _tell(db, due.sms_id, now)
+
+
 def not_ready(db: sqlite3.Connection, due: Due, words: str, cms_code: int | None, now: datetime) -> None:
     """The radio itself cannot send now: the text waits a little, and this was none of its tries."""
     _back(db, due, cms_code, due.attempts)

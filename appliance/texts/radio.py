@@ -269,7 +269,7 @@ class Radio:
             LOG.warning("%s unknown: %s", whose, silence.words)
         except GsmGone as gone:
             with store.write(self.db):
-                outbox.refused(self.db, due, gone.words, None, True, _now())
+                outbox.take_back(self.db, due, gone.words, _now())
             raise
         else:
             with store.write(self.db):
