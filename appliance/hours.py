@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 from functools import lru_cache
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+IN_FULL = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CLOCK = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])")
 DASHES = str.maketrans("–—", "--")
 EXAMPLE = "Write it like \"Mon-Fri 09:00-18:00, Sat 10:00-14:00\"."
@@ -121,7 +122,7 @@ def _days(word: str) -> list[int]:
 
 
 def _day(word: str) -> int:
-    for number, day in enumerate(WEEKDAYS):
-        if len(word) >= 3 and word.lower().startswith(day):
+    for number, day in enumerate(IN_FULL):
+        if len(word) >= 3 and day.startswith(word.lower()):
             return number
     raise HoursError(f"{word!r} is no day of the week. {EXAMPLE}")

@@ -104,7 +104,8 @@ class Office:
             if contact is not None and number:
                 who = "00000000-0000-7000-8000-" + f"{abs(hash((number, contact))) % 10**12:012d}"
                 db.execute(
-                    "INSERT OR IGNORE INTO contact VALUES (?, ?, 0, ?, ?)", (who, contact, store.iso(at), store.iso(at))
+                    "INSERT OR IGNORE INTO contact (id, name, created_at, updated_at) VALUES (?, ?, ?, ?)",
+                    (who, contact, store.iso(at), store.iso(at)),
                 )
             call_id = db.execute(
                 """

@@ -3,13 +3,15 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from appliance.store.db import iso
-from appliance.texts import conditions
+from appliance.texts import conditions, templates
 from appliance.texts.conditions import RuleError
 from appliance.texts.rules import Rule
+from appliance.texts.templates import TemplateError
 
 LOG = logging.getLogger(__name__)
 LONGEST_TEXT = 1000
@@ -39,7 +41,7 @@ def save(db: sqlite3.Connection, wanted: Rule, now: datetime, trunks: Collection
     trunks: keys of the lines there are. Raises RuleError in words for a rule that cannot work; nothing is kept then.
     """
     name, text = " ".join(wanted.name.split()), wanted.text.strip()
-    _check(name, text, wanted)
+    _check(db, name, text, wanted)
     checked = conditions.parse(conditions.dump(wanted.conditions), trunks, group_names(db))
     values = (name, wanted.is_on, conditions.dump(checked), text, wanted.delay_s, wanted.expiry_min, iso(now))
     if not wanted.key:
@@ -89,7 +91,15 @@ def _add(db: sqlite3.Connection, values: tuple[object, ...], now: datetime) -> R
     return _rule(db.execute("UPDATE rule SET key = 'rule-' || id WHERE id = ? RETURNING *", (row_id,)).fetchone())
 
 
-def _check(name: str, text: str, wanted: Rule) -> None:
+def instead(all_rules: Sequence[Rule], wanted: Rule) -> list[Rule]:
+    """The rules as they would be once `wanted` was saved and on: what a rehearsal of an edited rule asks for."""
+    wanted = replace(wanted, is_on=True)
+    if wanted.key and any(other.key == wanted.key for other in all_rules):
+        return [wanted if other.key == wanted.key else other for other in all_rules]
+    return [*all_rules, wanted]
+
+
+def _check(db: sqlite3.Connection, name: str, text: str, wanted: Rule) -> None:
     if not name:
         raise RuleError("A rule needs a name.")
     if len(text) > LONGEST_TEXT:
@@ -98,6 +108,11 @@ def _check(name: str, text: str, wanted: Rule) -> None:
         (name + text).encode()
     except UnicodeEncodeError as half:
         raise RuleError("The text holds a character that is not whole. Type it again.") from half
+    if text:
+        try:
+            templates.check(text, templates.known_fields(db))
+        except TemplateError as wrong:
+            raise RuleError(str(wrong)) from wrong
     if not 0 <= wanted.delay_s <= LONGEST_DELAY_S:
         raise RuleError(f"The delay goes from 0 to {LONGEST_DELAY_S} seconds.")
     if not 1 <= wanted.expiry_min <= LONGEST_EXPIRY_MIN:

@@ -5,16 +5,17 @@ A rule with an empty text is how a shop says that such calls get none.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from appliance import hours
 from appliance.people.numbers import Kind
 from appliance.settings import Settings
-from appliance.texts import guards
+from appliance.texts import guards, templates
 from appliance.texts.conditions import Conditions
 from appliance.texts.guards import Later, Purpose, Recent, Refusal
+from appliance.texts.templates import TemplateError
 
 __all__ = ["CallFacts", "Draft", "Later", "Recent", "Refusal", "Rule", "decide", "fitting", "fits"]
 
@@ -24,7 +25,8 @@ class CallFacts:
     """What a rule asks of a call that has ended. number is E.164, None when the line gave none that is one.
 
     at is when it began and ended_at when it was over, both in shop time (None: the clock was not set, now counts).
-    groups: the names of the contact's groups, and one of conditions.NEW_CALLER and conditions.KNOWN.
+    groups: the names of the contact's groups, and one of conditions.NEW_CALLER and conditions.KNOWN. fields: what the
+    text may name of the contact; {shop} and {number} are there for every call.
     """
 
     direction: str
@@ -38,6 +40,7 @@ class CallFacts:
     groups: frozenset[str] = frozenset()
     at: datetime | None = None
     ended_at: datetime | None = None
+    fields: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -144,10 +147,13 @@ def _answer(call: CallFacts, rule: Rule, recent: Recent, settings: Settings, now
         return verdict
     if isinstance(verdict, Later):
         due_at = verdict.due_at
-    text = rule.text.replace("{shop}", settings.shop_name).strip()
+    assert call.number is not None, "a number that is none was let through"
+    try:
+        text = templates.render(rule.text, {**call.fields, "shop": settings.shop_name, "number": call.number})
+    except TemplateError as unfilled:
+        return Refusal("unfilled", f"Not texted: {unfilled}")
     if not text:
         return NO_TEXT
-    assert call.number is not None, "a number that is none was let through"
     return Draft(call.number, text, rule.key, due_at, _expiry(due_at, rule, settings))
 
 
