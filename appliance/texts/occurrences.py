@@ -60,19 +60,23 @@ def expand_due(db: sqlite3.Connection, box: Box, now: datetime, is_clock_set: bo
 def _plan(db: sqlite3.Connection, box: Box, campaign: sqlite3.Row, now: datetime) -> None:
     """A row for each time it was due since the last one and for the next; too late ones are marked missed."""
     plan, created = json.loads(campaign["schedule"]), parse_time(campaign["created_at"])
-    known = {row["due_key"]: row for row in db.execute(
-        "SELECT * FROM occurrence WHERE campaign_id = ?", (campaign["id"],))}
-    past = [row["due_at"] for row in known.values() if row["due_at"] <= iso(now)]
-    since = parse_time(max(past)) if past else created - schedule.INSTANT
-    wanted = schedule.dues(plan, created, since, now, box.zone)
+    past = db.execute("SELECT max(due_at) AS at FROM occurrence WHERE campaign_id = ? AND due_at <= ?",
+                      (campaign["id"], iso(now))).fetchone()["at"]
+    wanted = schedule.dues(plan, created, parse_time(past) if past else created - schedule.INSTANT, now, box.zone)
     if following := schedule.following(plan, created, now, box.zone):
         wanted.append(following)
+    edge = iso(now - timedelta(minutes=campaign["late_limit_min"]))
+    known = {row["due_key"]: row for row in db.execute(f"""
+        SELECT id, due_key, due_at, state
+        FROM occurrence
+        WHERE campaign_id = ? AND (state IN ('waiting', 'running') OR due_at >= ?
+                                   OR due_key IN ({', '.join('?' * len(wanted))}))""",
+        (campaign["id"], edge, *(due.key for due in wanted)))}
     new = [due for due in wanted if due.key not in known]
     moved = [due for due in wanted if due.key in known and known[due.key]["state"] == "waiting"
              and known[due.key]["due_at"] != iso(due.at)]
-    edge = iso(now - timedelta(minutes=campaign["late_limit_min"]))
     late = [row for row in known.values() if row["state"] == "waiting" and row["due_at"] < edge]
-    ahead = [row for row in known.values() if row["state"] == "missed" and row["due_at"] > iso(now)]
+    ahead = [row for row in known.values() if row["state"] == "missed" and row["due_at"] >= edge]
     is_over = campaign["state"] == "scheduled" and not new and not any(
         row["state"] in ("waiting", "running") for row in known.values())
     if not (new or moved or late or ahead or is_over):
@@ -201,7 +205,7 @@ def _queue_some(db: sqlite3.Connection, box: Box, row: sqlite3.Row, now: datetim
                 db.execute("UPDATE recipient SET state = 'excluded', reason = ? WHERE id = ?", (parts, one["id"]))
                 continue
             sms_id = outbox.queue_of_campaign(db, row["campaign_id"], one["number"], one["text"], parts, row["sim"],
-                                              now)
+                                              row["due_at"], now)
             db.execute("UPDATE recipient SET state = 'queued', sms_id = ? WHERE id = ?", (sms_id, one["id"]))
             queued += 1
         campaigns.tell(db, now)

@@ -88,12 +88,15 @@ def queue(db: sqlite3.Connection, draft: Draft, call_id: int | None, now: dateti
 
 
 def queue_of_campaign(db: sqlite3.Connection, campaign_id: int, number: str, text: str, parts: Sequence[pdu.Pdu],
-                      sim: str | None, now: datetime) -> int:
-    """The id of one text of many, its segments encoded beforehand. The desks are told once a batch, by the caller."""
+                      sim: str | None, due_at: str, now: datetime) -> int:
+    """The id of one text of many, its segments encoded beforehand. The desks are told once a batch, by the caller.
+
+    due_at: when the campaign was, as the store writes it; a clock that is put back does not hold the text up.
+    """
     sms_id = int(db.execute("""
         INSERT INTO sms (direction, number, text, state, created_at, due_at, updated_at, priority, sim, campaign_id)
         VALUES ('out', ?, ?, 'queued', ?, ?, ?, ?, ?, ?)""",
-        (number, text, iso(now), iso(now), iso(now), CAMPAIGN_PRIORITY, sim, campaign_id)).lastrowid or 0)
+        (number, text, iso(now), due_at, iso(now), CAMPAIGN_PRIORITY, sim, campaign_id)).lastrowid or 0)
     db.executemany("""
         INSERT INTO segment (sms_id, part, pdu, state)
         VALUES (?, ?, ?, 'queued')""", [(sms_id, place, part.hex) for place, part in enumerate(parts, start=1)])

@@ -43,7 +43,8 @@ class Mailing:
                 birthday: str | None = None, is_blocked: bool = False, **fields: str) -> str:
         with store.write(self.db):
             contact_id = contacts.add(self.db, name, [number] if number else [], "DE", self.now, is_blocked)
-            self.db.execute("UPDATE contact SET company = ?, birthday = ? WHERE id = ?", (company, birthday, contact_id))
+            self.db.execute("UPDATE contact SET company = ?, birthday = ? WHERE id = ?",
+                            (company, birthday, contact_id))
             self.db.executemany("INSERT INTO contact_field (contact_id, name, value) VALUES (?, ?, ?)",
                                 [(contact_id, key, value) for key, value in fields.items()])
             if group:
@@ -89,7 +90,7 @@ class Mailing:
                                 is_automatic=is_automatic)
 
     def radio(self, fails: int | None = None, silent: bool = False) -> str | None:
-        """The number whose segment the modem took now, refused for good with CMS `fails`; None: nothing was its turn."""
+        """The number whose segment the modem took now, or refused with CMS `fails`; None: it was nobody's turn."""
         due = outbox.next_due(self.db, SIM, self.now)
         if due is None:
             return None

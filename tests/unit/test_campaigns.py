@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import sqlite3
 
 import pytest
@@ -385,3 +386,21 @@ def test_cost_counts_segments_price_minutes_and_what_is_left(office: Mailing) ->
     assert (costs.texts, costs.segments, str(costs.price), costs.minutes, costs.left, costs.left_after) == (
         10, 20, "0.80", 2, 15, -5)
     assert costs.is_overrun
+
+
+def test_cut_off_a_hundred_times_at_any_statement_each_still_gets_it_once(office: Mailing) -> None:
+    office.people(120)
+    one = office.start()
+    dice, cuts = random.Random(3), 0
+    while cuts < 100:
+        steps = iter(range(dice.randint(1, 400)))
+        office.db.set_progress_handler(lambda left=steps: next(left, None) is None, 200)  # type: ignore[misc]
+        try:
+            office.tick()
+        except sqlite3.OperationalError as cut:
+            assert "interrupted" in str(cut)
+        office.db.close()
+        office.db, cuts = store.connect(office.box.store), cuts + 1
+    assert len(office.sends(5)) == 120
+    assert sorted(office.texted()) == [mobile(place) for place in range(120)]
+    assert office.state(one)[0] == "done"
