@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from appliance.texts import words
 from hw import pdu
 
+LONGEST = 60  # characters of a keyword
+
 
 class KeywordError(Exception):
     """The keyword cannot be kept; the text says why."""
@@ -31,7 +33,7 @@ def save(db: sqlite3.Connection, word: str, answer: str, stop_words: str = "") -
     Raises KeywordError for an empty one, an empty or unsendable answer, a word that ends or resumes texts.
     """
     said, answer = words.plain(word), pdu.sendable(answer).strip()
-    if not said or len(word) > words.LONGEST:
+    if not said or len(said) > LONGEST:
         raise KeywordError("A keyword is a word or a few, such as HOURS.")
     if words.wish(said, stop_words):
         raise KeywordError(f"{word.strip()} ends or resumes texts; it cannot have another answer.")
@@ -51,7 +53,5 @@ def remove(db: sqlite3.Connection, word: str) -> bool:
 
 def answer(db: sqlite3.Connection, text: str) -> str | None:
     """What a text that is a keyword is answered with; None when it is none."""
-    if len(text) > words.LONGEST:
-        return None
     row = db.execute("SELECT answer FROM keyword WHERE word = ?", (words.plain(text),)).fetchone()
     return row["answer"] if row else None

@@ -37,7 +37,7 @@ class Order:
 
 def read(text: str, now: datetime) -> Order:
     """The order in a text. Raises OrderError, with a help as short as a text, for anything else."""
-    said = words.plain(text) if len(text) <= words.LONGEST else ""
+    said = words.plain(text)
     if said in (Verb.STATUS, Verb.MISSED, Verb.OPEN):
         return Order(Verb(said))
     till = TILL.fullmatch(said)

@@ -11,7 +11,6 @@ STOP = frozenset({"stop", "stop all", "stopall", "stopp", "unsubscribe", "unsub"
                   "退订", "退訂", "td", "回复td"})
 START = frozenset({"start", "unstop", "старт", "подписаться", "订阅", "訂閱"})
 POLITE = frozenset({"please", "pls", "thanks", "bitte", "danke", "пожалуйста", "спасибо", "请", "谢谢"})
-LONGEST = 60  # a text beyond that is a letter, not a word
 
 
 class Wish(StrEnum):
@@ -36,8 +35,6 @@ def listed(words: str) -> frozenset[str]:
 
 def wish(text: str, own_stop_words: str = "") -> Wish | None:
     """STOP or START when the whole text is that word, or one of the office's own; else None."""
-    if len(text) > LONGEST:
-        return None
     said = plain(text)
     if said in START:
         return Wish.START

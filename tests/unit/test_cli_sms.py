@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,7 +37,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 def radio(db: sqlite3.Connection, is_taken: bool) -> None:
     """Plays the modem's part on a connection of its own: takes the first text that waits, or refuses it."""
     own = store.connect(db.execute("PRAGMA database_list").fetchone()["file"])
+    until = time.monotonic() + 10
     while (due := outbox.next_due(own, "SIM", datetime.now(UTC))) is None:
+        assert time.monotonic() < until, "no text came to the outbox"
         store.wait_for_change(own, store.data_version(own), 0.05)
     with store.write(own):
         assert outbox.mark_sending(own, due, "SIM", datetime.now(UTC))

@@ -17,7 +17,7 @@ from appliance.texts.rules import Draft
 from hw.pdu import Delivered
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)  # 13:00 in Berlin
-CALLER, OWNER, MOBILE, OWN = "+491701234567", "+491715550001", "+491715550002", "+491510000001"
+CALLER, OWNER, MOBILE, OWN = "+491701234567", "+491715550001", "+491715550002", "+4915112345678"
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -109,6 +109,13 @@ def test_stop_and_start_for_ever_are_answered_three_times_a_day_and_obeyed_alway
     office.came("STOP")
     assert len(office.out()) == 3
     assert optouts.has(office.db, CALLER)
+
+
+def test_a_flood_of_stops_is_obeyed_in_full_and_confirmed_as_far_as_the_breaker_lets_it(office: Office) -> None:
+    office.put(breaker_an_hour=5)
+    for place in range(8):
+        office.came("STOP", f"+49170123450{place}")
+    assert (optouts.count(office.db), len(office.out())) == (8, 5)
 
 
 def test_a_stop_that_comes_days_late_is_obeyed(office: Office) -> None:
@@ -209,6 +216,7 @@ def test_a_keyword_that_lay_in_the_network_for_days_is_not_answered(office: Offi
 @pytest.mark.parametrize(("word", "answer", "sentence"), [
     ("", "x", "A keyword is a word"), ("!!", "x", "A keyword is a word"), ("STOP", "x", "ends or resumes texts"),
     ("ende", "x", "ends or resumes texts"), ("HOURS", " \x00 ", "answered with"),
+    ("x" * 61, "x", "A keyword is a word"),
 ])
 def test_a_keyword_that_cannot_be_is_refused_in_words(office: Office, word: str, answer: str, sentence: str) -> None:
     with pytest.raises(keywords.KeywordError, match=sentence):
@@ -262,6 +270,7 @@ def test_missed_lists_who_is_still_owed_a_call(office: Office) -> None:
     office.missed(CALLER, NOW - 2 * HOUR)
     office.missed("+491709999999", NOW - 3 * HOUR)
     office.missed("+491709999999", NOW - HOUR, outcome="answered", direction="out")
+    office.missed("+4930123456", NOW - 2 * HOUR, outcome="answered")
     office.missed("+4930123456", NOW - HOUR, outcome="abandoned")
     office.missed("+4930123457", NOW - timedelta(days=8))
     office.came("MISSED", OWNER)
@@ -367,6 +376,21 @@ def test_what_the_mobile_itself_writes_is_not_sent_back_to_it(office: Office) ->
     office.put(forward_texts=OWN)
     office.came("to our own SIM")
     assert office.out() == []
+
+
+def test_what_our_own_sim_sent_to_itself_is_kept_and_followed_by_nothing(office: Office) -> None:
+    office.put(forward_texts=MOBILE)
+    office.came("STOP", OWN)
+    office.came("a test", OWN)
+    assert office.out() == [] and optouts.count(office.db) == 0
+
+
+def test_a_mobile_that_wants_no_texts_gets_no_copies(office: Office) -> None:
+    office.put(forward_texts=MOBILE)
+    office.came("STOP", MOBILE)
+    office.came("Is it ready?")
+    assert [text for number, text in office.out() if number == MOBILE] == [
+        "Our shop: you will get no more texts from us. Text START to undo this."]
 
 
 def test_stop_keywords_and_orders_are_not_copied(office: Office) -> None:
