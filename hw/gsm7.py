@@ -9,8 +9,9 @@ EXTENDED = {0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 
             0x65: "€"}  # after the escape: §6.2.1.1
 BASIC = frozenset(ALPHABET) - {"\x1b"}
 EXTENSION = frozenset(EXTENDED.values())  # two septets each
+LETTERS = BASIC | EXTENSION
 
 
 def fits(text: str) -> bool:
     """Whether every character has a code in it. We decide, not gammu: its table takes "¹" for the escape code."""
-    return all(letter in BASIC or letter in EXTENSION for letter in text)
+    return LETTERS.issuperset(text)

@@ -53,6 +53,7 @@ class GsmSim(SimPort):
         self._typed = ""
         self._awaited: int | None = None  # TPDU length after +CMGS, while the prompt stands
         self._is_busy = False
+        self.ring_every_s, self.rings_said = RING_S, 0
         self._rings = 0
 
     # what a person does to the modem
@@ -268,11 +269,12 @@ class GsmSim(SimPort):
     def _ring(self, number: str, validity: int, ring: int) -> None:
         if ring != self._rings:
             return
+        self.rings_said += 1
         self._say("RING")
         if self.modem.flags.get("+CLIP", "0").startswith("1"):
             kind = 145 if number.startswith("+") else 129 if number else 128
             self._say(f'+CLIP: "{number}",{kind},,,,{validity}')
-        self._later(RING_S, partial(self._ring, number, validity, ring))
+        self._later(self.ring_every_s, partial(self._ring, number, validity, ring))
 
 
 def _commands(line: str) -> list[str]:

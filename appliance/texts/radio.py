@@ -197,7 +197,7 @@ class Radio:
             left = sims.keep_balance(self.db, self.name, told.text, _now())
         trouble = told.trouble or ("" if left else "the answer names no sum of money")
         self._trouble = f"The balance is not known: {trouble}." if trouble else ""
-        self._say_at = 0.0
+        self._say_at, self._balance_look_at = 0.0, time.monotonic() + BALANCE_LOOK_S
         LOG.info("%s: balance %s", self.name, left or f"not known: {trouble}")
 
     # what comes

@@ -44,12 +44,22 @@ class Box:
     def __init__(self, folder: Path, port: Path) -> None:
         self.folder, self.port = folder, port
         self.config = folder / "box.toml"
-        self.config.write_text(f'state = "{folder}"\nspool = "{folder}"\nrun = "{folder}"\n'
-                               f'[[modem]]\nname = "SIM"\nport = "{port}"\n')
+        self.modems(SIM=str(port))
         self.db = store.connect(folder / "office.db")
         store.migrate(self.db)
         self.daemon: subprocess.Popen[str] | None = None
         self.log = folder / "modem.log"
+
+    def modems(self, **ports: str) -> None:
+        """Writes box.toml with these modems, by name."""
+        folders = "".join(f'{folder} = "{self.folder}"\n' for folder in ("state", "spool", "run", "secrets"))
+        self.config.write_text(folders + "".join(f'[[modem]]\nname = "{name}"\nport = "{port}"\n'
+                                                 for name, port in ports.items()))
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`deskbell …` on this box."""
+        return subprocess.run([sys.executable, "-m", "appliance.cli", *words], capture_output=True, text=True,
+                              timeout=90, env={**os.environ, "DESKBELL_CONFIG": str(self.config)})
 
     def start(self) -> None:
         with self.log.open("a") as log:
@@ -81,9 +91,9 @@ class Box:
     def reason(self) -> str:
         return str(self.rows("SELECT reason FROM sms ORDER BY id DESC")[0]["reason"])
 
-    def modem(self) -> str:
-        rows = self.rows("SELECT state FROM modem")
-        return rows[0]["state"] if rows else ""
+    def modem(self, name: str = "SIM", column: str = "state") -> str:
+        rows = self.rows(f"SELECT {column} FROM modem WHERE name = '{name}'")
+        return str(rows[0][column] or "") if rows else ""
 
     def until(self, *states: str, limit_s: float = LIMIT_S) -> None:
         wait_until(lambda: self.states() == list(states), limit_s)

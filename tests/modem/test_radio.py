@@ -1,0 +1,425 @@
+"""The daemon and what is plugged in: several SIMs, ports that move, PINs, balances, floods, calls to the SIM."""
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance import settings
+from appliance.people import contacts
+from appliance.store import db as store
+from hw.gsm_sim import GsmSim
+from hw.gsm_sim_air import script
+from hw.gsm_sim_at import SIM_CAPACITY, Modem
+
+CALLER, OTHER = "+491701234567", "+491709999999"
+LONG = "Мы пропустили ваш звонок и скоро перезвоним. " * 4
+Until = Callable[..., None]
+Box = Any  # conftest's
+
+
+def handed_over(sim: GsmSim) -> int:
+    return sum(line.startswith("AT+CMGS") for _at, line in sim.commands)
+
+
+def typed(sim: GsmSim, start: str) -> list[str]:
+    return [line for _at, line in sim.commands if line.startswith(start)]
+
+
+# several SIMs
+
+
+def test_two_sims_share_the_work_and_no_text_goes_by_both(box: Box, sim: GsmSim, tmp_path: Path, until: Until) -> None:
+    sim.network_s = 0.3
+    with GsmSim(tmp_path / "second", network_s=0.3) as second:
+        box.modems(SIM=str(sim.link), SIM2=str(second.link))
+        box.start()
+        until(lambda: box.modem() == box.modem("SIM2") == "registered")
+        for place in range(6):
+            box.text(f"+4917012345{place:02d}")
+        box.until(*["delivered"] * 6)
+        assert len(sim.air) + len(second.air) == 6
+        assert sim.air and second.air
+        assert {row["sim"] for row in box.rows("SELECT sim FROM segment")} == {"SIM", "SIM2"}
+
+
+def test_a_long_text_goes_by_one_sim_from_end_to_end(box: Box, sim: GsmSim, tmp_path: Path, until: Until) -> None:
+    sim.network_s = 0.1
+    with GsmSim(tmp_path / "second", network_s=0.1) as second:
+        box.modems(SIM=str(sim.link), SIM2=str(second.link))
+        box.start()
+        until(lambda: box.modem() == box.modem("SIM2") == "registered")
+        for number in (CALLER, OTHER):
+            box.text(number, LONG)
+        box.until("delivered", "delivered")
+        senders = box.rows("SELECT count(DISTINCT sim) AS sims, count(*) AS parts FROM segment GROUP BY sms_id")
+        assert [tuple(row) for row in senders] == [(1, 3), (1, 3)]
+
+
+def test_one_sim_pulled_out_holds_up_nothing_of_the_other(
+        box: Box, sim: GsmSim, tmp_path: Path, until: Until) -> None:
+    with GsmSim(tmp_path / "second") as second:
+        box.modems(SIM=str(sim.link), SIM2=str(second.link))
+        box.start()
+        until(lambda: box.modem() == box.modem("SIM2") == "registered")
+        sim.unplug()
+        until(lambda: box.modem() == "no modem there", 3.0)
+        box.text()
+        box.until("delivered")
+        assert len(second.air) == 1
+        assert [row["name"] for row in box.rows("SELECT name FROM sim ORDER BY name")] == ["SIM", "SIM2"]
+
+
+# ports
+
+
+def test_a_modem_is_found_by_asking_its_ports_and_again_under_its_name(
+        box: Box, sim: GsmSim, tmp_path: Path, until: Until) -> None:
+    folder = tmp_path / "by-id"
+    folder.mkdir()
+    with GsmSim(folder / "usb-Gadget_Printer-if00-port0") as dead, GsmSim(folder / "usb-HUAWEI-if02-port0") as stick:
+        dead.mood = "silent"
+        box.modems(SIM=f"{folder}/*")
+        box.start()
+        until(lambda: box.modem() == "registered")
+        assert box.modem(column="port") == str(stick.link)
+        stick.unplug()
+        until(lambda: box.modem() == f"no modem found at {folder}/*", 5.0)
+        box.text()
+        stick.plug()
+        began = time.monotonic()
+        until(lambda: stick.air)
+        assert time.monotonic() - began < 10
+
+
+def test_two_patterns_never_get_two_ports_of_one_stick(box: Box, sim: GsmSim, tmp_path: Path, until: Until) -> None:
+    folder = tmp_path / "by-id"
+    folder.mkdir()
+    with GsmSim(folder / "usb-HUAWEI-if00-port0"), GsmSim(folder / "usb-HUAWEI-if02-port0"):
+        box.modems(SIM=f"{folder}/*", SIM2=f"{folder}/usb*")
+        box.start()
+        until(lambda: sorted([box.modem(), box.modem("SIM2")])[1] == "registered")
+        other = next(name for name in ("SIM", "SIM2") if box.modem(name) != "registered")
+        until(lambda: box.modem(other).startswith("no modem found at"))
+
+
+# unplugged, mute, stuck
+
+
+def test_unplugged_is_known_within_a_second_and_ten_seconds_after_the_replug_it_sends(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    box.start()
+    until(lambda: box.modem() == "registered")
+    sim.unplug()
+    began = time.monotonic()
+    until(lambda: box.modem() == "the modem was unplugged")
+    assert time.monotonic() - began < 1
+    box.text()
+    sim.plug()
+    began = time.monotonic()
+    until(lambda: sim.air)
+    assert time.monotonic() - began < 10
+
+
+def test_a_stick_that_stays_mute_is_switched_off_and_on_or_a_person_is_told(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    sim.mood = "silent"
+    box.start()
+    box.text()
+    until(lambda: box.modem() == "the modem does not answer, and it is not on USB: pull the modem out and put it in "
+                                 "again", 30.0)
+    sim.mood = "well"
+    box.until("delivered", limit_s=15)
+
+
+def test_a_modem_that_answers_ok_to_everything_is_not_trusted(box: Box, sim: GsmSim, until: Until) -> None:
+    sim.mood = "yes"
+    box.text()
+    box.start()
+    until(lambda: box.modem() == "the modem answers, but not what it is asked")
+    assert (box.states(), sim.air) == (["queued"], [])
+    sim.mood = "well"
+    box.until("delivered")
+
+
+def test_a_modem_that_takes_to_saying_ok_to_everything_while_sending_leaves_no_text_for_sent(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    box.start()
+    until(lambda: box.modem() == "registered")
+    sim.mood = "yes"
+    box.text()
+    until(lambda: "did not ask for the text" in str(box.rows("SELECT reason FROM sms")[0]["reason"]), 15.0)
+    assert (box.states(), sim.air) == (["queued"], [])
+
+
+# PIN
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Modem:
+    (tmp_path / "sim-SIM.pin").write_text("1234\n")
+    return Modem(pin="1234")
+
+
+def with_modem(box: Box, tmp_path: Path, modem: Modem) -> GsmSim:
+    sim = GsmSim(tmp_path / "locked", modem=modem)
+    box.modems(SIM=str(sim.link))
+    return sim
+
+
+def test_the_pin_of_the_secret_file_opens_the_sim_each_time_it_is_asked_for(
+        box: Box, tmp_path: Path, until: Until, locked: Modem) -> None:
+    with with_modem(box, tmp_path, locked) as sim:
+        box.start()
+        until(lambda: box.modem() == "registered")
+        sim.unplug()
+        until(lambda: box.modem() == "no modem there")
+        sim.plug()
+        until(lambda: box.modem() == "registered")
+        assert typed(sim, "AT+CPIN=") == ['AT+CPIN="1234"'] * 2
+        assert box.modem(column="pin_tried") == ""
+
+
+def test_a_wrong_pin_is_tried_once_and_never_again_also_after_restarts(
+        box: Box, tmp_path: Path, until: Until, locked: Modem) -> None:
+    locked.pin = "9999"
+    with with_modem(box, tmp_path, locked) as sim:
+        for _ in range(3):
+            box.start()
+            until(lambda: "did not open it" in box.modem())
+            box.stop()
+        assert typed(sim, "AT+CPIN=") == ['AT+CPIN="1234"']
+        assert locked.pin_tries_left == 2
+        assert "1234" not in box.modem(column="pin_tried") and "1234" not in box.log.read_text()
+        (tmp_path / "sim-SIM.pin").write_text("9999")
+        box.start()
+        until(lambda: box.modem() == "registered")
+        assert locked.pin_tries_left == 3
+
+
+def test_a_sim_with_a_pin_nobody_wrote_down_says_where_to_write_it(box: Box, tmp_path: Path, until: Until) -> None:
+    with with_modem(box, tmp_path, Modem(pin="1234")) as sim:
+        box.start()
+        until(lambda: box.modem() == "the SIM card asks for its PIN: write it into the file sim-SIM.pin beside the "
+                                     "other secrets")
+        assert typed(sim, "AT+CPIN=") == []
+
+
+# balance
+
+
+@pytest.mark.parametrize("mood", ["plain", "lines", "ucs2", "packed"])
+def test_the_balance_is_asked_and_read_whichever_way_the_modem_writes_it(
+        box: Box, sim: GsmSim, until: Until, mood: str) -> None:
+    sim.modem.set_ussd(mood)
+    box.rows("INSERT INTO sim (name, balance_ussd) VALUES ('SIM', '*100#')")
+    box.start()
+    until(lambda: box.modem(column="balance") == "12.34")
+    box.rows("UPDATE modem SET balance = NULL, balance_at = NULL")
+    until(lambda: box.modem(column="balance") == "12.34", 70.0)
+    assert box.modem(column="trouble") == ""
+
+
+@pytest.mark.parametrize(("mood", "words"), [
+    ("menu", "the answer names no sum"), ("broken", "ended it without an answer"), ("unknown", "knows no such code"),
+    ("refused", "+CME ERROR"),
+])
+def test_a_balance_that_cannot_be_had_is_a_sentence_and_texts_go_on(
+        box: Box, sim: GsmSim, until: Until, mood: str, words: str) -> None:
+    sim.modem.set_ussd(mood)
+    box.rows("INSERT INTO sim (name, balance_ussd) VALUES ('SIM', '*100#')")
+    box.start()
+    until(lambda: words in box.modem(column="trouble") or mood == "menu" and box.modem(column="balance") == "1", 15.0)
+    box.text()
+    box.until("delivered")
+
+
+# texts that come
+
+
+def test_a_flood_of_200_onto_a_sim_of_20_slots_loses_none_and_delays_a_text_by_seconds_only(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    box.start()
+    until(lambda: box.modem() == "registered")
+    sim.receive(CALLER, *(f"text {place}" for place in range(200)))
+    until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) >= SIM_CAPACITY)
+    began = time.monotonic()
+    box.text(OTHER)
+    until(lambda: sim.air)
+    assert time.monotonic() - began < 5
+    until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) == 200, 60.0)
+    until(lambda: not sim.modem.stored["SM"])
+    assert {row["text"] for row in box.rows("SELECT text FROM sms WHERE direction = 'in'")} == {
+        f"text {place}" for place in range(200)}
+
+
+def test_a_full_sim_is_emptied_at_the_start_and_what_the_network_kept_comes_in(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    sim.receive(CALLER, *(f"text {place}" for place in range(30)))
+    box.start()
+    until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) == 30)
+    until(lambda: not sim.modem.stored["SM"])
+
+
+def test_half_a_text_is_kept_as_the_modem_gave_it_and_does_not_fill_the_sim(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    sim.receive_half(CALLER, "half of this is lost")
+    sim.receive(CALLER, "whole")
+    box.start()
+    until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) == 2)
+    until(lambda: not sim.modem.stored["SM"])
+    torn, whole = box.rows("SELECT number, text FROM sms WHERE direction = 'in' ORDER BY number = 'unknown' DESC")
+    assert (torn["number"], whole["text"]) == ("unknown", "whole")
+    assert "cannot be read" in torn["text"] and "0004" in torn["text"]
+
+
+def test_a_modem_that_names_a_memory_and_refuses_it_still_sends_and_receives(
+        box: Box, tmp_path: Path, until: Until) -> None:
+    with with_modem(box, tmp_path, Modem(me_refused=True)) as sim:
+        box.start()
+        until(lambda: box.modem() == "registered")
+        sim.receive(CALLER, "one", "two")
+        box.text()
+        until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) == 2)
+        until(lambda: box.states() == ["delivered"])
+
+
+def test_a_slow_modem_and_a_report_that_comes_late_change_nothing_but_the_time(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    sim.slow_s = 0.3
+    sim.outcomes += script("latereport 1.5")
+    box.text()
+    box.start()
+    box.until("sent", limit_s=30)
+    box.until("delivered")
+    assert len(sim.air) == 1
+
+
+# calls to the SIM
+
+
+def texts_at_any_hour(box: Box) -> None:
+    with store.write(box.db):
+        settings.put(box.db, "quiet_from", "08:00")
+        settings.put(box.db, "quiet_until", "08:00")
+        box.db.execute("UPDATE rule SET delay_s = 0")
+
+
+def test_a_call_to_the_sim_pops_once_however_often_it_rings_and_is_missed_and_texted(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    texts_at_any_hour(box)
+    sim.ring_every_s = 0.4
+    box.start()
+    until(lambda: box.modem() == "registered")
+    sim.ring(CALLER)
+    until(lambda: box.rows("SELECT 1 FROM event WHERE kind = 'ringing'"), 3.0)
+    until(lambda: sim.rings_said == 4)
+    sim.hang_up()
+    until(lambda: box.rows("SELECT 1 FROM event WHERE kind = 'ended'"), 3.0)
+    call, = box.rows("SELECT * FROM call")
+    assert (call["number"], call["presentation"], call["direction"], call["outcome"], call["trunk"]) == (
+        CALLER, "allowed", "in", "missed", "SIM")
+    assert 1000 < call["ring_ms"] < 5000
+    box.until("delivered")
+    assert [row["kind"] for row in box.rows("SELECT kind FROM event WHERE kind <> 'text'")] == ["ringing", "ended"]
+
+
+def test_the_pop_rises_while_a_text_is_on_its_way(box: Box, sim: GsmSim, until: Until) -> None:
+    sim.network_s = 6.0
+    box.start()
+    until(lambda: box.modem() == "registered")
+    box.text(OTHER)
+    until(lambda: handed_over(sim) == 1)
+    sim.ring(CALLER)
+    until(lambda: box.rows("SELECT 1 FROM event WHERE kind = 'ringing'"), 4.0)
+    assert box.states() == ["sending"]
+    sim.hang_up()
+
+
+def test_a_withheld_caller_is_in_the_history_without_a_number(box: Box, sim: GsmSim, until: Until) -> None:
+    box.start()
+    until(lambda: box.modem() == "registered")
+    sim.ring("", validity=1)
+    until(lambda: box.rows("SELECT 1 FROM event WHERE kind = 'ringing'"), 3.0)
+    sim.hang_up()
+    until(lambda: box.rows("SELECT reason FROM refusal"))
+    call, = box.rows("SELECT * FROM call")
+    assert (call["number"], call["presentation"], call["outcome"]) == (None, "withheld", "missed")
+    assert "withheld" in box.rows("SELECT reason FROM refusal")[0]["reason"]
+    assert box.states() == []
+
+
+def test_a_blocked_caller_rings_no_desk(box: Box, sim: GsmSim, until: Until) -> None:
+    with store.write(box.db):
+        contacts.add(box.db, "Spam", [CALLER], "DE", datetime.now(UTC), is_blocked=True)
+    box.start()
+    until(lambda: box.modem() == "registered")
+    sim.ring(CALLER)
+    until(lambda: box.rows("SELECT 1 FROM call"), 3.0)
+    sim.hang_up()
+    until(lambda: box.rows("SELECT 1 FROM call WHERE outcome = 'blocked'"), 3.0)
+    assert box.rows("SELECT 1 FROM event WHERE kind = 'ringing'") == []
+    assert box.states() == []
+
+
+def test_a_call_that_rang_when_the_stick_was_pulled_is_cut_and_nobody_is_texted(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    box.start()
+    until(lambda: box.modem() == "registered")
+    sim.ring(CALLER)
+    until(lambda: box.rows("SELECT 1 FROM call"), 3.0)
+    sim.unplug()
+    until(lambda: box.rows("SELECT 1 FROM call WHERE outcome = 'interrupted'"), 3.0)
+    assert box.states() == []
+
+
+# the installer
+
+
+def test_an_installer_asks_the_modem_while_the_daemon_holds_it(box: Box, sim: GsmSim, until: Until) -> None:
+    box.start()
+    until(lambda: box.modem() == "registered")
+    assert box.command("modem", "at", "SIM", "AT+CSQ").stdout == "+CSQ: 20,99\n"
+    assert box.command("modem", "ussd", "SIM", "*100#").stdout == "Your balance is 12.34 EUR.\n"
+    listed = box.command("modem", "list").stdout
+    assert f"SIM  {sim.link}  registered  Demo Mobile  -73 dBm" in listed
+    row = json.loads(box.command("modem", "list", "--json").stdout)
+    assert row["state"] == "registered" and "pin_tried" not in row
+
+
+@pytest.mark.parametrize(("words", "refusal"), [
+    (("at", "SIM", "AT+CMGS=20"), "Texts go through the outbox"), (("at", "SIM", "at+cmgd=1,4"), "deletes"),
+    (("at", "SIM", "AT+CSQ;D+491701234567;"), "dials"), (("at", "SIM", 'AT+CPIN="1234"'), "secret file"),
+    (("at", "SIM", "hello"), "begins with AT"), (("at", "SIM2", "AT"), "no modem 'SIM2'; it has SIM"),
+    (("at", "SIM", "AT+NONSENSE"), "the modem said ERROR"), (("ussd", "SIM", "balance"), "no USSD code"),
+])
+def test_what_an_installer_may_not_ask_is_refused_in_a_sentence(
+        box: Box, sim: GsmSim, until: Until, words: tuple[str, ...], refusal: str) -> None:
+    box.start()
+    until(lambda: box.modem() == "registered")
+    done = box.command("modem", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert refusal in done.stderr and "Traceback" not in done.stderr
+
+
+def test_without_the_daemon_the_command_says_so(box: Box) -> None:
+    done = box.command("modem", "at", "SIM", "AT")
+    assert (done.returncode, done.stderr) == (2, "deskbell: The radio's daemon does not run. Start deskbell-modem.\n")
+    assert "not started yet" in box.command("modem", "list").stdout
+
+
+def test_a_ussd_code_that_is_never_answered_ends_in_a_sentence_and_texts_go_meanwhile(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    sim.modem.set_ussd("never")
+    box.start()
+    until(lambda: box.modem() == "registered")
+    done = box.command("modem", "ussd", "SIM", "*100#")
+    assert done.returncode == 2 and "did not answer within 30 s" in done.stderr
+    assert typed(sim, "AT+CUSD=2") == ["AT+CUSD=2"]
+    box.text()
+    box.until("delivered")
