@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import traceback
 from datetime import datetime, timedelta
 
 from appliance import settings as shop
@@ -36,7 +37,7 @@ def received(db: sqlite3.Connection, box: Box, came: Delivered, sim: str | None,
     number = numbers.e164(came.number, box.country) or came.number or arrivals.UNREADABLE
     sms_id = arrivals.keep(db, number, came, sim, now)
     if sms_id is not None and number != arrivals.UNREADABLE:
-        follow(db, box, sms_id, now)
+        _follow(db, box, sms_id, now)
     return sms_id
 
 
@@ -50,7 +51,7 @@ def attend(db: sqlite3.Connection, box: Box, now: datetime) -> int:
         with store.write(db):
             shown = arrivals.show_torn(db, now)
             for sms_id in shown:
-                follow(db, box, sms_id, now)
+                _follow(db, box, sms_id, now)
     asked = owner.questions(db)
     if asked:
         from appliance.box import health  # it knows Asterisk and the ledger, which the radio's daemon never needs
@@ -58,8 +59,27 @@ def attend(db: sqlite3.Connection, box: Box, now: datetime) -> int:
     return len(shown) + len(asked)
 
 
-def follow(db: sqlite3.Connection, box: Box, sms_id: int, now: datetime) -> None:
-    """Does what a whole text asks for. Runs inside the write() that kept it."""
+def _follow(db: sqlite3.Connection, box: Box, sms_id: int, now: datetime) -> None:
+    """Does what a whole text asks for; a mistake of ours there must not stop the radio again and again.
+
+    The text stays in the SIM until it is kept, so one that we cannot follow is kept alone and left to a person.
+    """
+    db.execute("SAVEPOINT follow")
+    try:
+        _obey(db, box, sms_id, now)
+    except sqlite3.Error:
+        raise
+    except Exception as mistake:
+        db.execute("ROLLBACK TO follow")
+        at = traceback.extract_tb(mistake.__traceback__)[-1]
+        LOG.error("sms %d is kept, but what it asks for could not be done: %s at %s:%d", sms_id,
+                  type(mistake).__name__, at.name, at.lineno)
+        db.execute("UPDATE sms SET reason = ? WHERE id = ?",
+                   ("The box could not do what this text may ask for. Read it and answer it yourself.", sms_id))
+    db.execute("RELEASE follow")
+
+
+def _obey(db: sqlite3.Connection, box: Box, sms_id: int, now: datetime) -> None:
     sms = db.execute("SELECT * FROM sms WHERE id = ?", (sms_id,)).fetchone()
     settings, number = shop.read(db), sms["number"]
     if number in guards.own_numbers(db, box):

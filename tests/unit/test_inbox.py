@@ -347,6 +347,27 @@ def test_an_owners_orders_are_no_news_for_the_desks(office: Office) -> None:
     assert office.row(office.came("OPEN", OWNER))["read_at"] is not None
 
 
+def test_an_order_that_we_fail_to_follow_is_kept_for_a_person_and_stops_no_radio(
+        office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    office.put(owner_numbers=OWNER, closed_until="2026-11-21T14:00:00.000Z")
+    office.box = dataclasses.replace(office.box, time_zone="Lost/Tzdata")
+    sms_id = office.came("OPEN", OWNER)
+    row = office.row(sms_id)
+    assert row["reason"].endswith("Read it and answer it yourself.") and row["read_at"] is None
+    assert office.closed_until() != "" and office.out() == []
+    assert f"sms {sms_id} is kept" in caplog.text and "OPEN" not in caplog.text and OWNER not in caplog.text
+    office.came("STOP")
+    assert optouts.has(office.db, CALLER), "the next one is followed as ever"
+
+
+def test_status_is_answered_though_the_closing_is_nonsense(office: Office) -> None:
+    office.put(owner_numbers=OWNER)
+    office.db.execute("INSERT OR REPLACE INTO setting VALUES ('closed_until', '\"nonsense\"')")
+    office.came("STATUS", OWNER)
+    assert inbox.attend(office.db, office.box, office.now) == 1
+    assert office.out()[0][1].startswith("Today 0 calls, 0 missed; 0 still owed.")
+
+
 # a copy to the owner's mobile
 
 def test_a_text_for_a_person_is_copied_to_the_owners_mobile_with_who_wrote_it(office: Office) -> None:
