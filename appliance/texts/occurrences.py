@@ -20,7 +20,7 @@ from appliance.store.db import iso, parse_time, write
 from appliance.texts import audience, campaigns, canary, guards, lease, outbox, schedule
 from hw import pdu
 
-BATCH = 40                          # texts in a write(): their fsync must not delay a call
+BATCH = 100                         # texts in a write(): their fsync must not delay a call
 OFF = "The box was off then, or did not know the time."
 NOBODY = "Nobody is in it any more who may be texted, so nobody was."
 

@@ -162,9 +162,9 @@ def test_ten_thousand_waiting_group_texts_cost_an_answer_no_time(office: Mailing
     assert office.radio() == mobile(100)
 
 
-def test_a_clock_that_jumped_back_does_not_make_the_sim_wait_for_it(office: Mailing) -> None:
+def test_a_clock_that_was_put_back_holds_the_sim_up_no_longer_than_it_was_put_back(office: Mailing) -> None:
     office.sim(pace_s=4, hourly=0, daily=0)
     office.start()
     office.sends(60)
     office.now -= timedelta(seconds=50)
-    assert len(office.sends(10)) >= 2
+    assert 5 <= len(office.sends(90)) <= 20
