@@ -72,13 +72,16 @@ class GsmSim(SimPort):
 
     def receive(self, number: str, *texts: str) -> None:
         """The network brings these texts at once: what the modem says of them is one write."""
-        pdus = [write_deliver(number, text, datetime.now(UTC)) for text in texts]
-        self._later(0, lambda: self._deliver(pdus))
+        self.bring(*(write_deliver(number, text, datetime.now(UTC)) for text in texts))
+
+    def bring(self, *pdus: str) -> None:
+        """The network brings these SMS-DELIVER PDUs (hex, SMSC address first) at once."""
+        self._later(0, lambda: self._deliver(list(pdus)))
 
     def receive_half(self, number: str, text: str) -> None:
         """The network brings a text and the modem keeps only the first half of it."""
         pdu = write_deliver(number, text, datetime.now(UTC))
-        self._later(0, lambda: self._deliver([pdu[:len(pdu) // 4 * 2]]))
+        self.bring(pdu[:len(pdu) // 4 * 2])
 
     def ring(self, number: str, validity: int = 0) -> None:
         """Somebody calls the SIM: RING and, when asked for, +CLIP until hang_up(). validity 1: withheld."""
