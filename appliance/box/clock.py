@@ -47,10 +47,10 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
 
 
 class Clock:
-    """The tasks and since when one of them has been running."""
+    """The tasks and since when one of them has been running. clock_wait_s: see CLOCK_WAIT_S."""
 
-    def __init__(self, box: Box) -> None:
-        self._box = box
+    def __init__(self, box: Box, clock_wait_s: float = CLOCK_WAIT_S) -> None:
+        self._box, self._clock_wait_s = box, clock_wait_s
         self._since: dict[str, float] = {}
         self._began = time.monotonic()
         self._db: sqlite3.Connection | None = None
@@ -65,7 +65,7 @@ class Clock:
         try:
             self._db = self._db or store.connect(self._box.store)
             now = datetime.now(UTC)
-            is_clock_set = wallclock.is_set(now) or time.monotonic() - self._began > CLOCK_WAIT_S
+            is_clock_set = wallclock.is_set(now) or time.monotonic() - self._began >= self._clock_wait_s
             inbox.attend(self._db, self._box, now)
             if queued := occurrences.expand_due(self._db, self._box, now, is_clock_set):
                 log.info("%d group texts queued.", queued)

@@ -106,7 +106,7 @@ def main() -> int:
         db.close()
     scale = people / 10_000
     figures = [(f"a campaign of {people} is previewed", previewed_s, PREVIEWED_S * scale, "s"),
-               (f"a campaign of {people} is queued ({ours:.2f} s of it are our own work)", queued_s, QUEUED_S * scale, "s"),
+               (f"a campaign of {people} is queued ({ours:.2f} s of it our own work)", queued_s, QUEUED_S * scale, "s"),
                (f"the write lock is held by {len(lock.held_ms)} batches, median",
                 statistics.median(lock.held_ms), HELD_MS, "ms"),
                (f"meanwhile {len(calls.took_ms)} calls are kept, median",
