@@ -1,13 +1,12 @@
-"""What the network says later: delivery reports find their segment, texts that came are kept."""
+"""What the network says later: delivery reports find their segment."""
 from __future__ import annotations
 
 import sqlite3
 from datetime import datetime, timedelta
 
-from appliance.people import numbers
 from appliance.store.db import iso, parse_time
 from appliance.texts import outbox
-from hw.pdu import Delivered, DeliveryReport
+from hw.pdu import DeliveryReport
 
 WINDOW = timedelta(hours=48)  # TP-MR is eight bits: an older segment may bear the same one
 SAME_DIGITS = 7  # a report may write the number the national way
@@ -48,21 +47,6 @@ def report(db: sqlite3.Connection, told: DeliveryReport, now: datetime, sim: str
     if told.status == EXPIRED:
         db.execute("UPDATE sms SET state = 'expired' WHERE id = ?", (segment["sms_id"],))
     return int(segment["sms_id"])
-
-
-def received(db: sqlite3.Connection, text: Delivered, country: str, now: datetime) -> int | None:
-    """The id of the sms kept, None when we have it already: the modem may hand over the same one twice."""
-    number = numbers.e164(text.number, country) or text.number
-    at = iso(text.sent_at or now)
-    if text.sent_at is not None and db.execute("""
-            SELECT 1 FROM sms
-            WHERE direction = 'in' AND number = ? AND created_at = ? AND text = ?""",
-            (number, at, text.text)).fetchone():
-        return None
-    row = db.execute("""
-        INSERT INTO sms (direction, number, text, state, created_at, due_at, updated_at)
-        VALUES ('in', ?, ?, 'received', ?, ?, ?)""", (number, text.text, at, at, iso(now)))
-    return int(row.lastrowid or 0)
 
 
 def _segment(db: sqlite3.Connection, told: DeliveryReport, now: datetime, sim: str | None) -> sqlite3.Row | None:

@@ -110,6 +110,7 @@ def test_a_long_text_in_disorder_across_a_restart_is_one_text_and_is_forwarded(
     box.start()
     until(lambda: len(sim.air) == 1)
     assert came(box) == ["Guten Tag, schön 🙂"]
+    assert len(box.rows("SELECT 1 FROM long_text")) == 1, "the part that came twice would wait for another text"
     assert off_the_air(sim.air[0]) == (MOBILE, "0170 1234567: Guten Tag, schön 🙂")
     until(lambda: sim.modem.stored["SM"] == {})
 

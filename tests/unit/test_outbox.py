@@ -7,7 +7,7 @@ import pytest
 
 from appliance.store import db as store
 from appliance.texts import outbox, reports
-from hw.pdu import Delivered, DeliveryReport
+from hw.pdu import DeliveryReport
 from tests.unit.texting import CALLER, NOW, OTHER, SIM, Office, office
 
 __all__ = ["office"]
@@ -216,16 +216,6 @@ def test_what_the_network_reports_becomes_the_texts_state(office: Office, status
     office.report(7, status)
     assert office.states() == [state]
     assert state not in ("failed", "expired") or office.reason().startswith("The network took the text but")
-
-
-def test_a_text_that_came_is_kept_once_and_under_its_full_number(office: Office) -> None:
-    text = Delivered("01701234567", "Danke", NOW)
-    with store.write(office.db):
-        first = reports.received(office.db, text, "DE", NOW)
-        second = reports.received(office.db, text, "DE", NOW)
-    assert (first, second) == (1, None)
-    assert tuple(office.db.execute("SELECT direction, number, text, state FROM sms").fetchone()) == (
-        "in", CALLER, "Danke", "received")
 
 
 def test_a_text_begun_by_one_sim_is_not_finished_by_another(office: Office) -> None:
