@@ -169,7 +169,7 @@ def _seed(box: Box) -> None:
         settings.put(db, "record_calls", True)
         settings.put(db, "quiet_until", settings.DEFAULTS.quiet_from)      # it is shown at any hour
         for rule in rulebook.rules(db):
-            rulebook.save(db, replace(rule, delay_s=0), now, [trunk.key for trunk in box.trunks])
+            rulebook.save(db, replace(rule, delay_s=0), now, rulebook.lines(box))
         if not db.execute("SELECT count(*) FROM contact").fetchone()[0]:
             for name, number in [*((c.name, c.number) for c in exchange.CALLERS.values()), *OTHER_CONTACTS]:
                 contacts.add(db, name, [number], box.country, now)

@@ -225,15 +225,18 @@ def _of_the_box(db: sqlite3.Connection, now: datetime) -> int:
 
 
 def _is_bouncing(db: sqlite3.Connection, number: str | None, now: datetime) -> bool:
-    """A text came within seconds of an automatic one of ours, or says the very same."""
+    """A text came within seconds of an automatic one of ours, or says the very same.
+
+    updated_at of a text that came is when we got it, by the clock that wrote sent_at; created_at is the network's.
+    """
     return db.execute("""
         SELECT 1
         FROM sms AS ours JOIN sms AS theirs ON theirs.number = ours.number AND theirs.direction = 'in'
         WHERE ours.number = ? AND ours.direction = 'out' AND ours.is_automatic = 1
-          AND ours.created_at > ? AND theirs.created_at > ?
+          AND theirs.created_at > ?
           AND (trim(theirs.text) = trim(ours.text) COLLATE NOCASE
-               OR (julianday(theirs.created_at) - julianday(ours.sent_at)) * 86400 BETWEEN 0 AND ?)
-        LIMIT 1""", (number, iso(now - LOOP_LOOK_BACK), iso(now - LOOP_LOOK_BACK), LOOP_S)).fetchone() is not None
+               OR (julianday(theirs.updated_at) - julianday(ours.sent_at)) * 86400 BETWEEN 0 AND ?)
+        LIMIT 1""", (number, iso(now - LOOP_LOOK_BACK), LOOP_S)).fetchone() is not None
 
 
 def _back(db: sqlite3.Connection, number: str, since: datetime) -> Back | None:

@@ -1,8 +1,9 @@
 """A rehearsal of rules: who of the last days' callers would have got which text, at what cost, and why the others none.
 
 The calls are played in the order in which they ended, with the guards' memory made of the rehearsed texts: what was
-really texted in those days does not count. Opt-outs, contacts and groups are as they are now; the SIM's allowance and
-balance, and boxes that answer by themselves, are left out, for nobody knows what they would have done. Only reads.
+really texted in those days does not count. Opt-outs, contacts, groups and opening hours are as they are now; a shop
+closed for a while, the SIM's allowance and balance, and boxes that answer by themselves are left out, for nobody knows
+how they would have stood then. Only reads.
 """
 from __future__ import annotations
 
@@ -115,7 +116,7 @@ class _Memory:
 def rehearse(db: sqlite3.Connection, box: Box, wanted: Sequence[Rule], settings: Settings, now: datetime,
              days: int = DAYS) -> Rehearsal:
     """What these rules would have done with the calls of the last `days`. Writes nothing."""
-    since = now - timedelta(days=days)
+    since, settings = now - timedelta(days=days), replace(settings, closed_until="")
     calls = db.execute(f"""
         SELECT {facts.COLUMNS}
         WHERE call.started_at >= ? AND call.started_at <= ? AND call.ended_at IS NOT NULL AND call.is_clock_set = 1

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from appliance.config import Box
 from appliance.store.db import iso
 from appliance.texts import conditions, templates
 from appliance.texts.conditions import RuleError
@@ -38,7 +39,7 @@ def rule(db: sqlite3.Connection, key: str) -> Rule | None:
 def save(db: sqlite3.Connection, wanted: Rule, now: datetime, trunks: Collection[str]) -> Rule:
     """Keeps a rule; one with an empty key is new, stands last and gets its key, which is never used again.
 
-    trunks: keys of the lines there are. Raises RuleError in words for a rule that cannot work; nothing is kept then.
+    trunks: lines(box). Raises RuleError in words for a rule that cannot work; nothing is kept then.
     """
     name, text = " ".join(wanted.name.split()), wanted.text.strip()
     _check(db, name, text, wanted)
@@ -77,6 +78,11 @@ def remove(db: sqlite3.Connection, key: str) -> None:
     """Takes a rule away; the texts and refusals it caused keep its key. Raises RuleError when it is gone."""
     if not db.execute("DELETE FROM rule WHERE key = ?", (key,)).rowcount:
         raise _gone(key)
+
+
+def lines(box: Box) -> list[str]:
+    """What a call's line may be: the keys of the trunks, and the names of the SIMs that can be called."""
+    return [*(trunk.key for trunk in box.trunks), *(modem.name for modem in box.modems)]
 
 
 def group_names(db: sqlite3.Connection) -> list[str]:

@@ -106,6 +106,34 @@ def test_a_caller_who_is_through_on_the_other_line_is_not_texted(office: Office)
     assert office.refusals() == ["Not texted: the caller got through in another call."]
 
 
+def test_a_caller_who_got_through_while_the_first_call_still_rang_is_not_texted(office: Office) -> None:
+    office.call(outcome="answered", at=NOW + timedelta(seconds=60), talk_s=65)
+    began = NOW - timedelta(seconds=10)
+    with store.write(office.db):
+        office.db.execute("""
+            INSERT INTO call (box, boot, linkedid, direction, caller_id, number, presentation, started_at, ended_at,
+                              outcome, is_clock_set)
+            VALUES ('box1', 1, 'first', 'in', '', ?, 'allowed', ?, ?, 'missed', 1)""",
+            (CALLER, store.iso(began), store.iso(NOW)))
+        outbox.after_call(office.db, office.box, 2, Settings(), NOW)
+    assert office.refusals() == ["Not texted: the caller got through in another call."]
+
+
+def test_a_caller_who_only_rings_again_has_not_got_through(office: Office) -> None:
+    ringing = office.call(at=NOW + timedelta(seconds=5))
+    office.db.execute("DELETE FROM sms")
+    office.db.execute("UPDATE call SET outcome = NULL, ended_at = NULL WHERE id = ?", (ringing,))
+    office.call(at=NOW)
+    assert office.states() == ["queued"]
+
+
+def test_what_a_person_wrote_to_the_caller_does_not_stop_the_shops_text(office: Office) -> None:
+    with store.write(office.db):
+        outbox.queue(office.db, outbox.Draft(CALLER, "Your bike is ready.", None, NOW, priority=5), None, NOW)
+    office.call()
+    assert len(office.states()) == 2
+
+
 def test_a_conversation_before_the_missed_call_is_no_reason(office: Office) -> None:
     office.call(outcome="answered", at=NOW - timedelta(minutes=1), talk_s=30)
     office.call(at=NOW)

@@ -98,6 +98,8 @@ def test_who_was_called_back_before_the_text_would_have_gone_gets_none(office: O
     assert codes(found) == ["called_back"]
     assert [line.number for line in found.texted] == [OTHER], "60 s after the call it had gone already"
     assert codes(played(office, replace(MISSED, delay_s=300))) == ["called_back", "came_through"]
+    still_ringing = replace(MISSED, delay_s=95)
+    assert codes(played(office, still_ringing)) == ["called_back"]
 
 
 def test_the_three_a_day_and_the_breaker_hold_in_the_rehearsal(office: Office) -> None:
@@ -128,6 +130,12 @@ def test_a_new_caller_is_new_in_the_first_call_ever_and_no_more(office: Office) 
         call(office.db, number, NOW + timedelta(hours=3))
     found = played(office, replace(MISSED, conditions=Conditions(groups=(NEW_CALLER,))))
     assert long_ago and [(line.number, line.at.astimezone(UTC)) for line in found.texted] == [(CALLER, NOW)]
+
+
+def test_a_shop_closed_for_today_was_not_closed_all_month(office: Office) -> None:
+    call(office.db)
+    today = Settings(closed_until=store.iso(TODAY + timedelta(hours=3)))
+    assert played(office, replace(MISSED, conditions=Conditions(when="open")), settings=today).texted
 
 
 def test_calls_before_the_days_asked_for_are_left_out(office: Office) -> None:

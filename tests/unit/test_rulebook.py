@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.config import Box
+from appliance.config import Box, Modem
 from appliance.people import contacts
 from appliance.settings import Settings
 from appliance.store import db as store
@@ -97,6 +97,13 @@ def test_a_rule_may_name_a_group_there_is_and_a_field_somebody_has(db: sqlite3.C
         db.execute("INSERT INTO contact_field VALUES (?, 'bike', 'tandem')", (contact,))
     rule = replace(NEW, text="Your {bike|bicycle} is ready.", conditions=Conditions(groups=("VIP", NEW_CALLER)))
     assert saved(db, rule).conditions == rule.conditions
+
+
+def test_a_rule_may_be_about_a_line_or_a_sim(db: sqlite3.Connection, box: Box) -> None:
+    lines = rulebook.lines(replace(box, modems=(Modem("SIM", "/dev/null"),)))
+    assert lines == ["line1", "SIM"]
+    with store.write(db):
+        rulebook.save(db, replace(NEW, conditions=Conditions(trunks=("SIM",))), NOW, lines)
 
 
 def test_a_rule_that_was_broken_past_us_stops_no_call_and_no_other_rule(
@@ -192,6 +199,7 @@ def test_an_answered_call_that_its_rule_refuses_says_why(office: Office) -> None
 
 
 def test_a_call_from_before_the_clock_was_set_is_answered_once_it_ends(office: Office) -> None:
+    office.rule(conditions=Conditions(outcomes=("missed",), days=("sat",)))      # 1 January 1970 was a Thursday
     old = datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     with store.write(office.db):
         office.db.execute("""
