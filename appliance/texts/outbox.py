@@ -117,7 +117,7 @@ def next_due(db: sqlite3.Connection, sim: str, now: datetime) -> Due | None:
     return None
 
 
-def drop(db: sqlite3.Connection, sms_id: int, state: str, reason: str, now: datetime) -> None:
+def drop(db: sqlite3.Connection, sms_id: int | None, state: str, reason: str, now: datetime) -> None:
     """A text still waiting will not go: expired or cancelled, and why."""
     if db.execute("""
             UPDATE sms
@@ -250,6 +250,9 @@ def settle(db: sqlite3.Connection, sms_id: int, now: datetime, reason: str | Non
         WHERE id = ?""", (state, reason, sent_at if state in ("sent", "delivered") else None,
                           delivered_at if state == "delivered" else None, iso(now), sms_id))
     _tell(db, sms_id, now)
+    if state == "delivered":
+        repeat = db.execute("SELECT sent_again_as FROM sms WHERE id = ?", (sms_id,)).fetchone()["sent_again_as"]
+        drop(db, repeat, "cancelled", "Not sent: the first one arrived after all.", now)
 
 
 def state_of(segments: list[str]) -> str:

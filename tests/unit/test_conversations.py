@@ -10,9 +10,9 @@ import pytest
 from appliance.config import Box, Modem
 from appliance.people import contacts
 from appliance.store import db as store
-from appliance.texts import conversations, inbox, optouts, outbox
+from appliance.texts import conversations, inbox, optouts, outbox, reports
 from appliance.texts.rules import Draft
-from hw.pdu import Delivered, PduError
+from hw.pdu import Delivered, DeliveryReport, PduError
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ANNA, BEN, CARL = "+491701234567", "+491709999999", "+491715550001"
@@ -220,6 +220,17 @@ def test_a_text_that_arrived_by_a_persons_word_is_delivered(office: Office) -> N
         assert outbox.send_again(office.db, sms_id, office.now) is None, "there is nothing to repeat"
     row = office.row(sms_id)
     assert (row["state"], row["reason"]) == ("delivered", "A person said that it arrived.")
+
+
+def test_a_repeat_that_still_waits_is_called_off_when_the_first_one_arrived_after_all(office: Office) -> None:
+    old = office.unknown()
+    with store.write(office.db):
+        new = outbox.send_again(office.db, old, office.now)
+        assert new is not None
+        reports.report(office.db, DeliveryReport(3, ANNA, 0, office.now, office.now), office.now, "A")
+    assert office.row(old)["state"] == "delivered"
+    assert (office.row(new)["state"], office.row(new)["reason"]) == (
+        "cancelled", "Not sent: the first one arrived after all.")
 
 
 def test_a_text_on_its_way_cannot_be_sent_again(office: Office) -> None:
