@@ -10,7 +10,21 @@ from bottle import HTTPError, HTTPResponse, request, response
 
 from appliance.calls import history
 from appliance.people import users
-from web import auth, calls, demo, login, recordings
+from web import (
+    auth,
+    calls,
+    campaigns,
+    compose,
+    conversations,
+    demo,
+    kept,
+    login,
+    more,
+    recordings,
+    rules,
+    sims,
+    texts,
+)
 from web.events import HEAD, Desk
 from web.language import N_
 from web.office import Office, go, header
@@ -37,6 +51,7 @@ SENTENCES = {
     404: (N_("There is no such page"),
           N_("The address may be mistyped, or the call was deleted. All calls are in the history.")),
     405: (N_("That cannot be done here"), N_("Nothing was changed. All calls are in the history.")),
+    410: (N_("That can no longer be undone"), N_("It was some time ago. Everything else is as you left it.")),
     413: (N_("That is too much at once"), N_("Nothing was changed. Send less.")),
     421: (N_("This box does not know that name"),
           N_("Open it by its address, or add the name to hosts under [web] in box.toml.")),
@@ -62,7 +77,7 @@ def pages(office: Office) -> bottle.Bottle:
     app.get("/session", callback=lambda: HTTPResponse(status=204))
     app.get("/ping", callback=lambda: _ping(office))
     app.post("/language", callback=lambda: _language(office))
-    for part in (login, calls, recordings, demo):
+    for part in (login, calls, recordings, conversations, texts, compose, campaigns, rules, kept, sims, more, demo):
         part.routes(app, office)
     return app
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,28 @@ from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
 from appliance.people import users
-from appliance.texts import rules
+from appliance.texts import (
+    audience,
+    campaigns,
+    canary,
+    conversations,
+    guards,
+    keywords,
+    lists,
+    occurrences,
+    outbox,
+    rulebook,
+    rules,
+    templates,
+    turn,
+)
 
 HERE = Path(__file__).parent
 MARKS = {"N_", "words", "_"}
-ELSEWHERE = (rules.__file__, users.__file__)     # sentences that reach a page from below, where nothing is translated
-SENTENCES = ("Not texted:", "A name has", "A password has")
+# Sentences that reach a page from below, where nothing is translated; those with a value in them stay as they are.
+ELSEWHERE = (audience, campaigns, canary, conversations, guards, keywords, lists, occurrences, outbox, rulebook, rules,
+             templates, turn, users)
+SENTENCE = re.compile(r"[A-Z][^\n]* [^\n]*[.!?]")
 
 Message = tuple[str, str | None, str]            # message, its plural, where it stands
 
@@ -47,10 +64,8 @@ def messages() -> Iterator[Message]:
             texts = found if isinstance(found, tuple) else (found,)
             if texts[0]:
                 yield texts[0], texts[1] if len(texts) > 1 else None, file.name
-    for name in ELSEWHERE:
-        for node in ast.walk(ast.parse(Path(name).read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(SENTENCES):
-                yield node.value, None, Path(name).name
+    for module in ELSEWHERE:
+        yield from _sentences(Path(str(module.__file__)))
 
 
 def _of_code(file: Path) -> Iterator[Message]:
@@ -64,6 +79,17 @@ def _of_code(file: Path) -> Iterator[Message]:
             yield texts[0], texts[1], file.name
         elif texts and (name in MARKS or ast.unparse(node.func) == "self" and file.name == "language.py"):
             yield texts[0], None, file.name
+
+
+def _sentences(file: Path) -> Iterator[Message]:
+    """The whole sentences of a module that are no docstrings."""
+    tree = ast.parse(file.read_text())
+    kept = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    kept |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in kept \
+                and SENTENCE.fullmatch(node.value):
+            yield node.value, None, file.name
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from appliance import settings
 from appliance.config import Box
 from appliance.store import db as store
-from web import auth
+from appliance.texts import conversations
+from web import auth, undo
 from web.events import Hub
 from web.language import NAMES, Languages, Words
 
@@ -41,6 +42,7 @@ class Office:
         self.hub = hub
         self.clock = clock
         self.lockout = auth.Lockout()
+        self.memory = undo.Memory()
         self.languages = Languages(box.zone, box.language)
         self.static = _load_static()
         self._environments: dict[str, Environment] = {
@@ -90,7 +92,19 @@ class Office:
             words=self.words, session=self.session, token=self.token(), now=self.clock(),
             theme=theme if theme in THEMES else None, path=request.path, box=self.box,
             shop=settings.read(self.db).shop_name, languages={key: NAMES.get(key, key) for key in self.languages.all},
-            event=request.environ.get("deskbell.event", 0), is_demo=self.box.demo is not None, **given)
+            event=request.environ.get("deskbell.event", 0), is_demo=self.box.demo is not None,
+            unread=conversations.unread(self.db) if self.session else 0, toast=self._toast(), **given)
+
+    def done(self, path: str, said: str, back: undo.Back | None = None) -> HTTPResponse:
+        """Sends the browser on to a page of ours, which says what was done and offers the way back."""
+        assert self.session is not None
+        key = self.memory.keep(self.session.key, said, path, back)
+        before, mark, row = path.partition("#")
+        return go(f"{before}{'&' if '?' in before else '?'}done={key}{mark}{row}")
+
+    def _toast(self) -> undo.Done | None:
+        key = request.query.get("done", "")
+        return self.memory.find(self.session.key, key) if self.session and key else None
 
     def _environment(self, words: Words) -> Environment:
         environment = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True,

@@ -14,7 +14,13 @@ from web import app, auth, server
 from web.events import Hub
 from web.office import Office as Pages
 
-EXAMPLES = {"<name>": "desk.css", "<call_id:int>": "1"}
+EXAMPLES = {
+    "<name>": "desk.css",
+    "<call_id:int>": "1",
+    "<campaign_id:int>": "1",
+    "<what:re:pause|resume|stop|resend>": "stop",
+    "<key:re:[a-z0-9-]{1,40}>": "missed",
+}
 
 
 def routes(folder: Path) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 // What every page does: light or dark, rows that open, parts that follow the events. All of it works without this too.
 const YEAR_S = 365 * 24 * 3600;
-let is_stale = false, waiting = 0;
+const TOAST_MS = 10_000, REST_MS = 1000;      // texts come in crowds: a page asks for them once a second at most
+let is_stale = false, waiting = 0, due = 0, asked = 0;
 
 function theme() {
   const root = document.documentElement;
@@ -15,6 +16,7 @@ async function refresh(address = location.href) {
     return;
   }
   is_stale = false;
+  asked = Date.now();
   const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
   if (!answer || !answer.ok || answer.redirected) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -28,19 +30,25 @@ async function refresh(address = location.href) {
   }
 }
 
-function soon() {
+function soon(is_text = false) {
+  const at = Math.max(Date.now() + 80, is_text ? asked + REST_MS : 0);
+  if (due > Date.now() && due <= at) return;
   clearTimeout(waiting);
-  waiting = setTimeout(refresh, 80);
+  due = at;
+  waiting = setTimeout(refresh, at - Date.now());
 }
 
 document.addEventListener("deskbell", ({ detail: { event, id } }) => {
   const page = document.body.dataset;
-  const is_news = event.kind === "now" ? id > Number(page.event) : Boolean(event.call_id);
+  const is_text = event.kind === "text";
+  const is_news = event.kind === "now" ? id > Number(page.event) : is_text || Boolean(event.call_id);
   if (!is_news) return;
   page.event = Math.max(id, Number(page.event));
   for (const part of document.querySelectorAll("[data-live]")) {
     const follows = part.dataset.live;
-    if (follows === "any" || event.kind === "now" && follows !== "no" || follows === String(event.call_id)) return void soon();
+    const is_its_call = Boolean(event.call_id) && (follows === "any" || follows === String(event.call_id));
+    if (is_its_call || event.kind === "now" && follows !== "no") return void soon();
+    if (is_text && follows === "texts") return void soon(true);
   }
 });
 document.addEventListener("visibilitychange", () => { if (!document.hidden && is_stale) soon(); });
@@ -62,3 +70,18 @@ document.addEventListener("submit", async submit => {
     .catch(() => null);
   if (!answer?.ok) submit.target.parentElement.querySelector("p").textContent = answer ? await answer.text() : "…";
 });
+
+// What was done is said for ten seconds, longer while one is at it; the address forgets it at once.
+const toast = document.querySelector(".toast");
+function fade() {
+  if (!toast.isConnected) return;
+  if (toast.matches(":hover, :focus-within")) setTimeout(fade, 1000);
+  else toast.remove();
+}
+if (toast) {
+  const address = new URL(location.href);
+  address.searchParams.delete("done");
+  history.replaceState(null, "", address);
+  setTimeout(fade, TOAST_MS);
+  toast.querySelector('[data-do="close-toast"]')?.addEventListener("click", click => { click.preventDefault(); toast.remove(); });
+}
