@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from appliance import settings
 from appliance.box import wallclock
 from appliance.calls import ami, follow
 from appliance.config import Box
+from appliance.people import numbers
 from appliance.store import db as store
 
 LEAST_FREE_BYTES = 1_000_000_000
@@ -18,7 +20,8 @@ OLDEST_RADIO = timedelta(minutes=2)
 
 def findings(box: Box) -> list[str]:
     """The findings, worst first; an empty list when all is well."""
-    return [*_store(box), *_asterisk(box), *_ledger(box), *_modems(box), *_disk(box), *_clock()]
+    return [*_store(box), *_asterisk(box), *_ledger(box), *_modems(box), *_numbers(box), *_disk(box),
+            *_clock()]
 
 
 def _store(box: Box) -> Iterator[str]:
@@ -81,6 +84,20 @@ def _modems(box: Box) -> Iterator[str]:
             yield f"The modem {row['name']}: {row['state']}. Calls are logged; texts wait."
         elif now - store.parse_time(row["updated_at"]) > OLDEST_RADIO:
             yield f"The modem {row['name']} has said nothing for a while. Texts wait. Restart deskbell-modem."
+
+
+def _numbers(box: Box) -> Iterator[str]:
+    if not box.store.exists():
+        return
+    try:
+        now = settings.read(store.connect(box.store))
+    except (store.StoreError, sqlite3.Error):
+        return                     # said already
+    for key, given in (("owner_numbers", now.owner_numbers), ("forward_texts", now.forward_texts)):
+        for raw in filter(None, (part.strip() for part in given.split(","))):
+            if numbers.e164(raw, box.country) is None:
+                yield (f"{raw!r} in the setting {key} is no number in {box.country}. Nobody is texted there and no "
+                       "order from there is obeyed. Write it as you would dial it, or with +.")
 
 
 def _disk(box: Box) -> Iterator[str]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from appliance.box import health
 from appliance.calls import owed
 from appliance.people import contacts
 from appliance.store import db as store
@@ -139,6 +140,13 @@ def test_an_order_that_we_fail_to_follow_is_kept_for_a_person_and_stops_no_radio
     assert f"sms {sms_id} is kept" in caplog.text and "OPEN" not in caplog.text and OWNER not in caplog.text
     office.came("STOP")
     assert optouts.has(office.db, CALLER), "the next one is followed as ever"
+
+
+def test_an_owners_number_that_is_none_is_a_finding_in_words(office: Office) -> None:
+    office.put(owner_numbers=f"{OWNER}, 0171 55 5", forward_texts="Anna")
+    assert [finding.split(".")[0] for finding in health.findings(office.box) if "in the setting" in finding] == [
+        "'0171 55 5' in the setting owner_numbers is no number in DE",
+        "'Anna' in the setting forward_texts is no number in DE"]
 
 
 def test_status_is_answered_though_the_closing_is_nonsense(office: Office) -> None:
