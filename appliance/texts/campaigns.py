@@ -17,11 +17,12 @@ from appliance import settings
 from appliance.box.wallclock import EARLIEST
 from appliance.config import Box
 from appliance.store.db import iso, parse_time, write
-from appliance.texts import alphabet, audience, canary, cost, guards, lists, pace, schedule, templates
+from appliance.texts import alphabet, audience, canary, cost, guards, lists, outbox, pace, schedule, templates
 from appliance.texts.audience import Exclusion, Recipient
 
 BATCH = 500
 STOPPED = "The campaign was stopped."
+HALF = "The campaign was stopped when a part of this text had gone and the rest had not."
 NO_DATE = "The box does not know the date yet, so it sends no group texts. It goes on by itself once the clock is set."
 
 
@@ -200,6 +201,16 @@ def cancel_waiting(db: sqlite3.Connection, campaign_id: int, now: datetime) -> i
                          WHERE campaign_id = ? AND state = 'queued' AND campaign_id IS NOT NULL LIMIT ?)
               AND NOT EXISTS (SELECT 1 FROM segment WHERE sms_id = sms.id AND state <> 'queued')""",
             (STOPPED, iso(now), campaign_id, BATCH)).rowcount
+        halves = [row["id"] for row in db.execute("""
+            SELECT id
+            FROM sms
+            WHERE campaign_id = ? AND state = 'queued' AND campaign_id IS NOT NULL
+              AND EXISTS (SELECT 1 FROM segment WHERE sms_id = sms.id AND state <> 'queued')
+            LIMIT ?""", (campaign_id, BATCH))]
+        for sms_id in halves:
+            db.execute("UPDATE segment SET state = 'failed' WHERE sms_id = ? AND state = 'queued'", (sms_id,))
+            outbox.settle(db, sms_id, now, HALF)
+        cancelled += len(halves)
         if cancelled:
             tell(db, now)
     return cancelled

@@ -155,10 +155,11 @@ def _expand(db: sqlite3.Connection, box: Box, set_: Settings, row: sqlite3.Row, 
         stage = canary.ME if one.number in mine else canary.FEW if place in few else canary.REST
         rows[one.number] = (row["id"], one.number, one.contact_id, stage, "waiting", text, None)
     for left_out in exclusions + unfilled:
-        rows.setdefault(left_out.number, (row["id"], left_out.number, None, canary.REST, "excluded", None,
-                                          left_out.reason))
-    with write(db):      # what a start that was cut off left behind; nothing of it was queued yet
-        db.execute("DELETE FROM recipient WHERE occurrence_id = ?", (row["id"],))
+        who = left_out.number or left_out.name
+        rows.setdefault(who, (row["id"], who, None, canary.REST, "excluded", None, left_out.reason))
+    if db.execute("SELECT 1 FROM recipient WHERE occurrence_id = ? LIMIT 1", (row["id"],)).fetchone():
+        with write(db):      # what a start that was cut off left behind; nothing of it was queued yet
+            db.execute("DELETE FROM recipient WHERE occurrence_id = ?", (row["id"],))
     for some in batched(rows.values(), BATCH * 10, strict=False):
         with write(db):
             db.executemany("""
