@@ -117,7 +117,7 @@ def next_due(db: sqlite3.Connection, sim: str, now: datetime) -> Due | None:
     return None
 
 
-def drop(db: sqlite3.Connection, sms_id: int | None, state: str, reason: str, now: datetime) -> None:
+def drop(db: sqlite3.Connection, sms_id: int, state: str, reason: str, now: datetime) -> None:
     """A text still waiting will not go: expired or cancelled, and why."""
     if db.execute("""
             UPDATE sms
@@ -252,7 +252,8 @@ def settle(db: sqlite3.Connection, sms_id: int, now: datetime, reason: str | Non
     _tell(db, sms_id, now)
     if state == "delivered":
         repeat = db.execute("SELECT sent_again_as FROM sms WHERE id = ?", (sms_id,)).fetchone()["sent_again_as"]
-        drop(db, repeat, "cancelled", "Not sent: the first one arrived after all.", now)
+        if repeat is not None:
+            drop(db, repeat, "cancelled", "Not sent: the first one arrived after all.", now)
 
 
 def state_of(segments: list[str]) -> str:
