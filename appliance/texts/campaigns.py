@@ -21,6 +21,7 @@ from appliance.texts import alphabet, audience, canary, cost, guards, lists, out
 from appliance.texts.audience import Exclusion, Recipient
 
 BATCH = 500
+PAUSED = "Paused by a person."
 STOPPED = "The campaign was stopped."
 HALF = "The campaign was stopped when a part of this text had gone and the rest had not."
 NO_DATE = "The box does not know the date yet, so it sends no group texts. It goes on by itself once the clock is set."
@@ -152,7 +153,7 @@ def get(db: sqlite3.Connection, campaign_id: int) -> Campaign:
     return _campaign(row)
 
 
-def pause(db: sqlite3.Connection, campaign_id: int, now: datetime, reason: str = "Paused by a person.") -> None:
+def pause(db: sqlite3.Connection, campaign_id: int, now: datetime, reason: str = PAUSED) -> None:
     """From the next text on nothing goes. Raises CampaignError when it is over."""
     with write(db):
         _turn(db, campaign_id, ("scheduled", "running"), "paused", reason, now)

@@ -64,6 +64,12 @@ def test_at_a_time_of_a_changing_night(local: str, zone: str, utc: str) -> None:
     assert due is not None and due.at == datetime.fromisoformat(utc).replace(tzinfo=UTC)
 
 
+def test_a_span_ends_with_what_is_due_at_its_end_and_begins_after_its_start() -> None:
+    plan, zone = {"kind": "weekly", "weekday": 0, "time": "10:00"}, ZoneInfo("Europe/Berlin")
+    first, second = dues(plan, "Europe/Berlin")[:2]
+    assert schedule.dues(plan, CREATED, first.at, second.at, zone) == [second]
+
+
 def test_the_31st_is_the_last_day_of_a_shorter_month() -> None:
     found = dues({"kind": "monthly", "day": 31, "time": "10:00"}, "Europe/Berlin")
     assert [due.key[5:10] for due in found] == ["01-31", "02-28", "03-31", "04-30", "05-31", "06-30", "07-31", "08-31",
