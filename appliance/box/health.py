@@ -13,6 +13,8 @@ from appliance.calls import ami, follow
 from appliance.config import Box
 from appliance.people import numbers
 from appliance.store import db as store
+from appliance.texts import rulebook
+from appliance.texts.campaigns import PAUSED
 
 LEAST_FREE_BYTES = 1_000_000_000
 OLDEST_RADIO = timedelta(minutes=2)
@@ -20,8 +22,8 @@ OLDEST_RADIO = timedelta(minutes=2)
 
 def findings(box: Box) -> list[str]:
     """The findings, worst first; an empty list when all is well."""
-    return [*_store(box), *_asterisk(box), *_ledger(box), *_modems(box), *_numbers(box), *_disk(box),
-            *_clock()]
+    return [*_store(box), *_asterisk(box), *_ledger(box), *_modems(box), *_campaigns(box), *_numbers(box),
+            *_rules(box), *_disk(box), *_clock()]
 
 
 def _store(box: Box) -> Iterator[str]:
@@ -86,6 +88,25 @@ def _modems(box: Box) -> Iterator[str]:
             yield f"The modem {row['name']} has said nothing for a while. Texts wait. Restart deskbell-modem."
 
 
+def _campaigns(box: Box) -> Iterator[str]:
+    if not box.store.exists():
+        return
+    try:
+        db = store.connect(box.store)
+        sims = db.execute("SELECT name, paused_reason FROM sim WHERE paused_reason IS NOT NULL").fetchall()
+        halted = db.execute("""
+            SELECT name, reason
+            FROM campaign
+            WHERE state = 'paused' AND reason <> ?
+            ORDER BY id""", (PAUSED,)).fetchall()
+    except (store.StoreError, sqlite3.Error):
+        return                     # said already
+    for row in sims:
+        yield f"The SIM {row['name']}: {row['paused_reason']}"
+    for row in halted:
+        yield f"The group text \"{row['name']}\" is halted. {row['reason']}"
+
+
 def _numbers(box: Box) -> Iterator[str]:
     if not box.store.exists():
         return
@@ -98,6 +119,15 @@ def _numbers(box: Box) -> Iterator[str]:
             if numbers.e164(raw, box.country) is None:
                 yield (f"{raw!r} in the setting {key} is no number in {box.country}. Nobody is texted there and no "
                        "order from there is obeyed. Write it as you would dial it, or with +.")
+
+
+def _rules(box: Box) -> list[str]:
+    if not box.store.exists():
+        return []
+    try:
+        return list(rulebook.troubles(store.connect(box.store), box))
+    except (store.StoreError, sqlite3.Error):
+        return []                  # said already
 
 
 def _disk(box: Box) -> Iterator[str]:

@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from appliance import settings
 from appliance.config import Box
 from appliance.store.db import iso
 from appliance.texts import conditions, templates
@@ -78,6 +79,21 @@ def remove(db: sqlite3.Connection, key: str) -> None:
     """Takes a rule away; the texts and refusals it caused keep its key. Raises RuleError when it is gone."""
     if not db.execute("DELETE FROM rule WHERE key = ?", (key,)).rowcount:
         raise _gone(key)
+
+
+def troubles(db: sqlite3.Connection, box: Box) -> Iterator[str]:
+    """A sentence for each rule that is on and does not do, or no longer does, what its owner thinks."""
+    has_hours = bool(settings.read(db).opening_hours)
+    for row in db.execute("SELECT * FROM rule WHERE is_on = 1 ORDER BY position, id").fetchall():
+        try:
+            wanted = conditions.parse(row["conditions"], lines(box), group_names(db))
+        except RuleError as wrong:
+            yield (f"The rule “{row['name']}” does not work as it stands. {wrong} Other rules do. "
+                   "Open it and save it again.")
+            continue
+        if wanted.when == "after hours" and not has_hours:
+            yield (f"The rule “{row['name']}” is about calls after hours and no opening hours are set, so it answers "
+                   "none. Other rules work. Set opening_hours.")
 
 
 def lines(box: Box) -> list[str]:

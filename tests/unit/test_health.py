@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from appliance import settings
 from appliance.box import health
 from appliance.calls import follow
 from appliance.config import Box, Modem
 from appliance.store import db as store
+from appliance.texts import campaigns
 from tests.unit.spool import MISSED, SpoolFile
 
 SURROUNDINGS = ("Nothing vouches for the clock", "MB are free")      # of the machine that runs the tests
@@ -111,3 +113,38 @@ def test_a_modem_that_was_taken_out_of_box_toml_is_no_finding(modem_box: Box, db
     radio(db, "registered")
     radio(db, "no SIM", timedelta(days=9), name="the old one")
     assert not says(modem_box, "the old one")
+
+
+@pytest.mark.parametrize(("conditions", "words"), [
+    ('{"groups": ["VIP"]}', "There is no group 'VIP'."),
+    ('{"trunks": ["line9"]}', "There is no line 'line9'. Did you mean 'line1'?"),
+    ('{"outcome": "missed"}', "There is no condition 'outcome'."),
+    ('{"when": "after hours"}', "no opening hours are set"),
+])
+def test_a_rule_that_does_not_do_what_its_owner_thinks_is_found(
+        box: Box, db: sqlite3.Connection, conditions: str, words: str) -> None:
+    assert not says(box, "The rule")
+    with store.write(db):
+        db.execute("UPDATE rule SET conditions = ?", (conditions,))
+    assert says(box, "The rule “Missed call”", words, "Other rules")
+    with store.write(db):
+        db.execute("UPDATE rule SET is_on = 0")
+    assert not says(box, "The rule"), "one that is off deceives nobody"
+
+
+def test_a_rule_after_hours_with_opening_hours_is_no_finding(box: Box, db: sqlite3.Connection) -> None:
+    with store.write(db):
+        settings.put(db, "opening_hours", "Mon-Fri 09:00-18:00")
+        db.execute("""UPDATE rule SET conditions = '{"when": "after hours"}'""")
+    assert not says(box, "The rule")
+
+
+def test_a_sim_and_a_campaign_that_a_person_must_look_at_are_found(box: Box, db: sqlite3.Connection) -> None:
+    db.execute("INSERT INTO sim (name, paused_reason) VALUES ('SIM', '5 texts in a row were refused for good.')")
+    db.executemany("""
+        INSERT INTO campaign (name, text, audience, schedule, state, reason, created_at, updated_at)
+        VALUES (?, '', '{}', '{}', 'paused', ?, '', '')""", [("Winter", "5 of 5 texts failed."),
+                                                              ("Mine", campaigns.PAUSED)])
+    found = " ".join(health.findings(box))
+    assert "The SIM SIM: 5 texts in a row were refused for good." in found
+    assert 'The group text "Winter" is halted. 5 of 5 texts failed.' in found and "Mine" not in found
