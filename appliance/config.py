@@ -38,10 +38,12 @@ class Modem:
     """A GSM modem. number is the SIM's own in E.164, None when not known.
 
     port is a tty, best one of /dev/serial/by-id; a pattern of one with * in it; or "auto": the first that answers.
+    engine is what speaks to it: "own", or "gammu" for modems that our own one does not know.
     """
     name: str
     port: str
     number: str | None = None
+    engine: str = "own"
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,8 @@ def _check_modems(box: Box) -> None:
         if ports.count(modem.port) > 1:
             raise ConfigError(f"two modems have port = {modem.port!r}. Give each its own of /dev/serial/by-id: "
                               "`deskbell modem list --find` shows them.")
+        if modem.engine not in ("own", "gammu"):
+            raise ConfigError(f"engine = {modem.engine!r}: \"own\" and \"gammu\" are known.")
         if not modem.port.startswith("/") and modem.port != "auto":
             raise ConfigError(f"port = {modem.port!r}: a path such as \"/dev/serial/by-id/…\" is wanted, or \"auto\".")
 

@@ -12,6 +12,7 @@ from appliance.config import Box, Modem
 from appliance.store import db as store
 from appliance.texts import control, outbox, sims
 from appliance.texts.radio import TEXTS_WAIT, Radio
+from hw.gammu_backend import GammuGsm
 from hw.gsm import AtGsm, Gsm
 from hw.ports import Finder
 
@@ -40,7 +41,9 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
 
 
 def driver(modem: Modem, port: str, meanwhile: Callable[[], None]) -> Gsm:
-    """What speaks to this modem: our own engine."""
+    """What speaks to this modem: our own engine, or gammu where box.toml says so."""
+    if modem.engine == "gammu":
+        return GammuGsm(port, meanwhile=meanwhile)
     return AtGsm(port, meanwhile=meanwhile)
 
 

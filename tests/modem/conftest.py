@@ -24,6 +24,11 @@ CALLER = "+491701234567"
 LIMIT_S = 10.0
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--gsm", help="the port of a real modem, for the contract")
+    parser.addoption("--number", help="the number of the SIM in it: it is texted once")
+
+
 def wait_until(condition: Callable[[], object], limit_s: float = LIMIT_S) -> None:
     """Returns as soon as the condition holds; fails the test at the limit."""
     end = time.monotonic() + limit_s

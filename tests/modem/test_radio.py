@@ -2,6 +2,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -73,6 +76,23 @@ def test_one_sim_pulled_out_holds_up_nothing_of_the_other(
         box.until("delivered")
         assert len(second.air) == 1
         assert [row["name"] for row in box.rows("SELECT name FROM sim ORDER BY name")] == ["SIM", "SIM2"]
+
+
+def test_gammu_drives_a_modem_in_a_process_of_its_own_and_its_end_is_not_ours(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    box.config.write_text(box.config.read_text() + 'engine = "gammu"\n')
+    box.start()
+    until(lambda: box.modem() == "registered", 20.0)
+    box.text()
+    box.until("sent")
+    sim.receive(CALLER, "Danke")
+    until(lambda: box.rows("SELECT 1 FROM sms WHERE direction = 'in' AND text = 'Danke'"))
+    until(lambda: not sim.modem.stored["SM"])
+    helper, = subprocess.run(["pgrep", "-P", str(box.daemon.pid)], capture_output=True, text=True).stdout.split()
+    os.kill(int(helper), signal.SIGKILL)
+    box.text(OTHER)
+    box.until("sent", "sent", limit_s=30)
+    assert len(sim.air) == 2
 
 
 # ports
