@@ -26,6 +26,7 @@ DAY = timedelta(days=1)
 EXPIRY = timedelta(minutes=15)
 LATE = timedelta(hours=12)  # as with owners: a keyword in a text that lay in the network for days wants no answer
 CONFIRMED_A_DAY = 3  # of STOP and START together, to one number
+BUSY_HOUR = 5000  # more texts than an hour of a few SIMs can have: what is looked at instead of all
 FORWARD_LONGEST = 600  # characters: at most four segments of GSM-7
 
 
@@ -111,14 +112,23 @@ def _wish(db: sqlite3.Connection, sms: sqlite3.Row, wish: words.Wish, settings: 
     else:
         is_changed = optouts.remove(db, number)
         rule, said = STARTED, settings.start_answer
-    confirmed, of_the_box = db.execute("""
-        SELECT coalesce(sum(number = ? AND created_at > ?), 0), coalesce(sum(created_at > ?), 0)
-        FROM sms
-        WHERE direction = 'out' AND rule IN (?, ?) AND created_at > ?""",
-        (number, iso(now - DAY), iso(now - timedelta(hours=1)), STOPPED, STARTED, iso(now - DAY))).fetchone()
-    is_mobile = numbers.kind(number) is numbers.Kind.MOBILE
-    if is_changed and is_mobile and confirmed < CONFIRMED_A_DAY and of_the_box < settings.breaker_an_hour:
+    if is_changed and numbers.kind(number) is numbers.Kind.MOBILE and _may_confirm(db, number, settings, now):
         _queue(db, Draft(number, _filled(said, settings), rule, now, now + EXPIRY), sms["sim"], now)
+
+
+def _may_confirm(db: sqlite3.Connection, number: str, settings: Settings, now: datetime) -> bool:
+    """Neither this number was confirmed to too often today nor all of them within the hour."""
+    to_them: int = db.execute("""
+        SELECT count(*)
+        FROM sms
+        WHERE number = ? AND created_at > ? AND direction = 'out' AND rule IN (?, ?)""",
+        (number, iso(now - DAY), STOPPED, STARTED)).fetchone()[0]
+    to_all: int = db.execute("""
+        SELECT count(*)
+        FROM sms
+        WHERE id > (SELECT max(id) FROM sms) - ? AND created_at > ? AND direction = 'out' AND rule IN (?, ?)""",
+        (BUSY_HOUR, iso(now - timedelta(hours=1)), STOPPED, STARTED)).fetchone()[0]
+    return to_them < CONFIRMED_A_DAY and to_all < settings.breaker_an_hour
 
 
 def _answered(db: sqlite3.Connection, box: Box, sms: sqlite3.Row, settings: Settings, now: datetime) -> bool:
