@@ -13,6 +13,7 @@ from hw import gsm7
 CODE = re.compile(r"[*#][0-9*#]{0,30}#|[0-9]{1,20}")
 ANSWER = re.compile(r'(\d)(?:, *"(.*)"(?:, *(\d+))?)?', re.DOTALL)
 HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){2,}")
+SHORTEST_PACKED = 8  # digits; fewer are rather a word of a to f
 ENDED = {2: "the network ended it without an answer", 3: "another program got the answer",
          4: "the network knows no such code", 5: "the network did not answer"}
 
@@ -54,6 +55,8 @@ def decode(given: str, coding: int) -> str:
         return raw.decode("utf-16-be", "replace")
     if len(raw) % 2 == 0 and all(high == 0 for high in raw[::2]):
         return raw.decode("utf-16-be", "replace")
+    if len(given) < SHORTEST_PACKED:
+        return given
     words = unpack(raw)
     return words if words.isprintable() or "\n" in words else given
 

@@ -110,3 +110,14 @@ def test_a_part_of_a_long_text_says_which_part_it_is() -> None:
 def test_what_a_modem_garbles_is_refused_and_never_kills_the_reader(broken: str) -> None:
     with pytest.raises(PduError):
         pdu.decode(broken)
+
+
+@pytest.mark.parametrize("whole", [
+    write_deliver(MOBILE, "Danke, bis später!", datetime(2026, 11, 21, tzinfo=UTC)),
+    "00040C9194711032547600006211129155004004B5D0", "00062A0C91947110325476621112915500406211129155704000",
+    "00440C919471103254760008621112915500400A0500034D020104360437",
+])
+def test_a_text_cut_anywhere_is_refused_and_never_read_as_a_shorter_one(whole: str) -> None:
+    for octets in range(len(whole) // 2 - 1):
+        with pytest.raises(PduError):
+            pdu.decode(whole[:2 * octets])
