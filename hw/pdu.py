@@ -13,6 +13,7 @@ from hw import gsm7
 Validity = Literal["1H", "6H", "24H", "3D", "7D", "Max"]
 SMSC_OF_THE_SIM = "00"
 MAX_PARTS = 255
+DATA = "No words came but {bytes} bytes of data, such as the notice of a picture message or settings for a telephone."
 _NUMBER = re.compile(r"\+?[0-9]{3,20}", re.ASCII)  # TP-DA holds 20 digits: 3GPP TS 23.040 §9.1.2.5
 _UNSENDABLE = re.compile("[\x00-\x09\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -146,6 +147,8 @@ def _submit(part: dict[str, Any], number: str, reference: int, report: bool, val
 
 
 def _delivered(sms: dict[str, Any], raw: bytes) -> Delivered:
+    if isinstance(sms["Text"], bytes):
+        return Delivered(sms["Number"], DATA.format(bytes=len(sms["Text"])), _aware(sms["DateTime"]))
     udh, text = sms["UDH"], sms["Text"].split("\x00")[0]  # gammu 1.45 leaves NULs and rubbish after €
     if sms["Coding"] == "Unicode_No_Compression" and "~" in text:  # gammu 1.45 doubles it and loses the end
         text = raw[-2 * sms["Length"]:].decode("utf-16-be", "replace")

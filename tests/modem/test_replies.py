@@ -152,6 +152,16 @@ def test_a_text_cut_in_half_is_kept_stops_nothing_and_obeys_nothing(
     assert not optouts.count(box.db) and len(came(box)) <= 2 and box.daemon.poll() is None
 
 
+def test_the_notice_of_a_picture_message_is_kept_as_no_words_and_stops_nothing(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    box.start()
+    sim.bring("00040C91947101325476000462111291550040050102030405")
+    sim.receive(CALLER, "after it")
+    until(lambda: "after it" in came(box))
+    assert came(box)[0].startswith("No words came but 5 bytes of data") and box.daemon.poll() is None
+    until(lambda: sim.modem.stored["SM"] == {})
+
+
 def test_what_people_write_is_in_no_log(box: Box, sim: GsmSim, until: Until) -> None:
     put(box, forward_texts=MOBILE, owner_numbers=OWNER)
     box.start()

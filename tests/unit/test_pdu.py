@@ -1,6 +1,8 @@
 """What goes on the air, read back by gammu, and what comes from it."""
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import gammu
@@ -121,3 +123,20 @@ def test_a_text_cut_anywhere_is_refused_and_never_read_as_a_shorter_one(whole: s
     for octets in range(len(whole) // 2 - 1):
         with pytest.raises(PduError):
             pdu.decode(whole[:2 * octets])
+
+
+def test_data_for_a_telephone_is_said_to_be_no_words() -> None:
+    """The notice of an MMS, settings by air: 8-bit data, which gammu gives as bytes."""
+    came = pdu.decode("00040C91947101325476000462111291550040050102030405")
+    assert isinstance(came, Delivered) and came.text.startswith("No words came but 5 bytes of data")
+
+
+def test_whatever_a_modem_garbles_is_a_text_or_refused() -> None:
+    dice = random.Random(3)
+    whole = bytes.fromhex(write_deliver(MOBILE, "Привет, как дела? " * 3, datetime(2026, 11, 21, tzinfo=UTC)))
+    for _ in range(5000):
+        garbled = bytearray(whole)
+        for _ in range(dice.randint(1, 6)):
+            garbled[dice.randrange(len(whole))] = dice.randrange(256)
+        with suppress(PduError):
+            assert isinstance(pdu.decode(garbled[:dice.randint(0, len(whole))].hex()), (Delivered, DeliveryReport))
