@@ -69,13 +69,14 @@ def _ledger(box: Box) -> Iterator[str]:
 
 def _modems(box: Box) -> Iterator[str]:
     for modem in box.modems:
-        if not Path(modem.port).exists():
+        is_searched_for = "*" in modem.port or not modem.port.startswith("/")   # its row says whether it was found
+        if not is_searched_for and not Path(modem.port).exists():
             yield (f"The modem {modem.name} is not plugged in ({modem.port}). Calls are logged; texts wait. "
                    "Plug it in.")
     if not box.modems or not box.store.exists():
         return
     try:
-        rows = store.connect(box.store).execute("SELECT name, state, updated_at FROM modem").fetchall()
+        rows = store.connect(box.store).execute("SELECT name, state, trouble, updated_at FROM modem").fetchall()
     except (store.StoreError, sqlite3.Error):
         return                     # said already
     now, named = datetime.now(UTC), {modem.name for modem in box.modems}
@@ -86,6 +87,8 @@ def _modems(box: Box) -> Iterator[str]:
             yield f"The modem {row['name']}: {row['state']}. Calls are logged; texts wait."
         elif now - store.parse_time(row["updated_at"]) > OLDEST_RADIO:
             yield f"The modem {row['name']} has said nothing for a while. Texts wait. Restart deskbell-modem."
+        elif row["trouble"]:
+            yield f"The modem {row['name']}: {row['trouble']} Texts go."
 
 
 def _campaigns(box: Box) -> Iterator[str]:

@@ -109,6 +109,21 @@ def test_what_the_radio_says_of_itself(
     assert says(modem_box, words) if words else not says(modem_box, "modem")
 
 
+def test_a_modem_whose_port_is_searched_for_is_judged_by_what_the_radio_says(box: Box, db: sqlite3.Connection) -> None:
+    searched = dataclasses.replace(box, modems=(Modem("SIM", "auto"),))
+    radio(db, "registered")
+    assert not says(searched, "The modem")
+    radio(db, "no modem found anywhere")
+    assert says(searched, "The modem SIM: no modem found anywhere", "texts wait")
+
+
+def test_a_sim_with_no_room_for_texts_is_found_although_texts_go(modem_box: Box, db: sqlite3.Connection) -> None:
+    radio(db, "registered")
+    with store.write(db):
+        db.execute("UPDATE modem SET trouble = 'The SIM card has no room for texts that come.'")
+    assert says(modem_box, "The modem SIM: The SIM card has no room", "Texts go.")
+
+
 def test_a_modem_that_was_taken_out_of_box_toml_is_no_finding(modem_box: Box, db: sqlite3.Connection) -> None:
     radio(db, "registered")
     radio(db, "no SIM", timedelta(days=9), name="the old one")
