@@ -159,7 +159,10 @@ def _expand(db: sqlite3.Connection, box: Box, set_: Settings, row: sqlite3.Row, 
         rows.setdefault(who, (row["id"], who, None, canary.REST, "excluded", None, left_out.reason))
     if db.execute("SELECT 1 FROM recipient WHERE occurrence_id = ? LIMIT 1", (row["id"],)).fetchone():
         with write(db):      # what a start that was cut off left behind; nothing of it was queued yet
-            db.execute("DELETE FROM recipient WHERE occurrence_id = ?", (row["id"],))
+            db.execute("""
+                DELETE FROM recipient
+                WHERE occurrence_id = ? AND (SELECT is_expanded FROM occurrence WHERE id = occurrence_id) = 0""",
+                (row["id"],))
     for some in batched(rows.values(), BATCH * 10, strict=False):
         with write(db):
             db.executemany("""
@@ -201,7 +204,13 @@ def _queue_some(db: sqlite3.Connection, box: Box, row: sqlite3.Row, now: datetim
                 WHERE occurrence.id = ? AND occurrence.state = 'running' AND campaign.state = 'running'""",
                 (row["id"],)).fetchone() is None:
             return 0
+        still = {left["id"] for left in db.execute(f"""
+            SELECT id
+            FROM recipient
+            WHERE state = 'waiting' AND id IN ({', '.join('?' * len(some))})""", [one["id"] for one in some])}
         for one, parts in encoded:
+            if one["id"] not in still:
+                continue
             if isinstance(parts, str):
                 db.execute("UPDATE recipient SET state = 'excluded', reason = ? WHERE id = ?", (parts, one["id"]))
                 continue
