@@ -42,6 +42,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+MOST_FORM_BYTES = 1024 * 1024     # a pasted list is a field of a form
 YEAR_S = 365 * 24 * 3600
 SENTENCES = {
     400: (N_("That did not arrive whole"), N_("Nothing was changed. Go back and try once more.")),
@@ -69,6 +70,7 @@ def create(office: Office) -> Callable[..., Iterable[bytes]]:
 
 def pages(office: Office) -> bottle.Bottle:
     """Every route there is, behind the gate."""
+    bottle.BaseRequest.MEMFILE_MAX = MOST_FORM_BYTES
     app = bottle.Bottle()
     app.add_hook("before_request", lambda: _gate(office))
     app.default_error_handler = lambda error: _error(office, error)

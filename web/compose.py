@@ -20,11 +20,12 @@ from web.textwords import Writer
 from web.write import measures
 
 FIELDS = ("name", "text", "list", "company", "rang_within_days", "not_texted_within_days", "kind", "day", "hour",
-          "delay_min", "weekday", "weekly_hour", "month_day", "monthly_hour", "birthday_hour", "until", "late_limit_min",
-          "a_day", "sim", "person")
+          "delay_min", "weekday", "weekly_hour", "month_day", "monthly_hour", "birthday_hour", "until",
+          "late_limit_min", "a_day", "sim", "person")
 NUMBERS = ("rang_within_days", "not_texted_within_days", "delay_min", "month_day", "late_limit_min", "a_day")
 FIRST_PERCENT = 5        # of the people, when the first go ahead
 LONGEST_LIST = 900_000
+NAME_LENGTH = 40         # of the text, when nobody gave a name
 MOST_SHOWN = 200         # exclusions on the page; the count is of all
 
 
@@ -48,24 +49,27 @@ def _compose(office: Office) -> str | HTTPResponse:
     given = {name: forms.field(name, LONGEST_LIST if name == "list" else forms.LONGEST) for name in FIELDS}
     given |= {"groups": set(forms.every("group")), "everyone": forms.ticked("everyone"), "first": forms.ticked("first"),
               "rows": forms.field("rows", LONGEST_LIST)}
-    do = forms.field("do")
+    do, problem = forms.field("do"), ""
     if do == "plain" and (plainer := alphabet.replacements(given["text"])):
         given["text"] = plainer.text
     try:
         given["rows"] = _file(office) or given["rows"]
         if forms.ticked("drop_rows"):
             given["rows"] = ""
-        wish = _wish(office, given, needs_name=do == "confirm")
+        wish = _wish(office, given)
         if do == "confirm":
-            campaign_id = campaigns.confirm(office.db, office.box, forms.field("hash"), wish, office.clock())
-            return office.done(f"/campaign/{campaign_id}", office.words("Confirmed. It goes as you saw it."))
+            try:
+                campaign_id = campaigns.confirm(office.db, office.box, forms.field("hash"), wish, office.clock())
+                return office.done(f"/campaign/{campaign_id}", office.words("Confirmed. It goes as you saw it."))
+            except CampaignError as changed:
+                response.status, problem = 409, office.words(str(changed))
         preview = campaigns.preview(office.db, office.box, wish, office.clock())
     except (CampaignError, lists.ListError) as refused:
         if do == "look":                # asked by the script while somebody still writes
             return _page(office, given, hint=office.words(str(refused)))
         response.status = 400
         return _page(office, given, office.words(str(refused)))
-    return _page(office, given, preview=preview)
+    return _page(office, given, problem, preview)
 
 
 def _page(office: Office, given: dict[str, Any], problem: str = "", preview: Preview | None = None,
@@ -80,7 +84,7 @@ def _page(office: Office, given: dict[str, Any], problem: str = "", preview: Pre
                          done_by=_done_by(office, preview), **measures(office, given["text"]))
 
 
-def _wish(office: Office, given: Mapping[str, Any], needs_name: bool) -> Wish:
+def _wish(office: Office, given: Mapping[str, Any]) -> Wish:
     """The campaign as it was filled in. Raises CampaignError for a number that is none."""
     counts: dict[str, int | None] = {}
     for name in NUMBERS:
@@ -90,14 +94,15 @@ def _wish(office: Office, given: Mapping[str, Any], needs_name: bool) -> Wish:
             raise CampaignError(office.words("“%(given)s” is no whole number. Write digits, such as 30.",
                                              given=given[name])) from None
     audience: dict[str, Any] = {
-        "everyone": given["everyone"], "groups": sorted(int(group) for group in given["groups"] if forms.ID.fullmatch(group)),
+        "everyone": given["everyone"],
+        "groups": sorted(int(group) for group in given["groups"] if forms.ID.fullmatch(group)),
         "rang_within_days": counts["rang_within_days"], "not_texted_within_days": counts["not_texted_within_days"],
         "company": given["company"], "rows": [*lists.pasted(given["list"]), *_rows(given["rows"])]}
     if len(audience["groups"]) < len(given["groups"]):
         raise CampaignError("A group you chose was deleted meanwhile. Choose again.")
     percent = FIRST_PERCENT if given["first"] else 0
     late = counts["late_limit_min"]
-    name = given["name"] or ("" if needs_name else office.words("Group text"))
+    name = given["name"] or " ".join(given["text"].split())[:NAME_LENGTH] or office.words("Group text")
     return Wish(name, given["text"], audience, _schedule(given, counts), 60 if late is None else late, percent,
                 counts["a_day"], given["sim"] or None)
 

@@ -101,7 +101,7 @@ def _mark_read(office: Office, number: str, up_to: int) -> None:
 
 
 def _canned(office: Office, number: str, name: str | None) -> list[tuple[str, str]]:
-    """(name, text) of the kept answers as this one would read them; those with a field that stays empty are left out."""
+    """(name, text) of the kept answers as this one would read them, without those in which a field stays empty."""
     fields = {"shop": settings.read(office.db).shop_name, "number": number, "name": name or "",
               "first_name": (name or "").partition(" ")[0]}
     found = []

@@ -9,7 +9,7 @@ from bottle import HTTPError, HTTPResponse, request, response
 from appliance import settings
 from appliance.store import db as store
 from appliance.store.db import parse_time
-from appliance.texts import keywords, optouts, templates
+from appliance.texts import keywords, lists, optouts, templates
 from web import forms
 from web.language import N_
 from web.office import Office
@@ -39,7 +39,8 @@ def _templates(office: Office, problem: str = "", given: dict[str, object] | Non
     given = given or ({"id": one.id, "name": one.name, "text": one.text, "is_canned": one.is_canned} if one
                       else {"id": "", "name": "", "text": "", "is_canned": False})
     return office.render("templates.html", listed=listed, given=given, problem=problem,
-                         words_=keywords.every(office.db), fields=sorted(templates.known_fields(office.db)), **measures(office, str(given["text"])))
+                         words_=keywords.every(office.db), fields=sorted(templates.known_fields(office.db)),
+                         **measures(office, str(given["text"])))
 
 
 def _save_template(office: Office) -> str | HTTPResponse:
@@ -105,6 +106,8 @@ def _optouts(office: Office, problem: str = "", raw: str = "") -> str:
 def _add_optout(office: Office) -> str | HTTPResponse:
     raw = forms.field("number", 40)
     try:
+        if lists.e164(raw, office.box.country) is None:
+            raise optouts.OptOutError(lists.why_no_number(raw))
         with store.write(office.db) as db:
             number = optouts.note(db, raw, office.box.country, office.clock())
     except optouts.OptOutError as refused:

@@ -142,7 +142,8 @@ def _page(office: Office, rule: Rule, given: Mapping[str, Any] | None = None, pr
     days = [(day, list(its)) for day, its in groupby(lines, lambda line: line.at.date())]
     sim = pace.sim(office.db, office.box.modems[0].name if office.box.modems else "")
     return office.render("rule.html", rule=rule, given=given, problem=problem, rehearsed=rehearsed, days=days,
-                         most=MOST_SHOWN, happens=HAPPENS, whens=WHENS, whom=WHOM, groups=rulebook.group_names(office.db),
+                         most=MOST_SHOWN, happens=HAPPENS, whens=WHENS, whom=WHOM,
+                         groups=rulebook.group_names(office.db),
                          weekdays=list(hours.WEEKDAYS), day_names=DAY_NAMES, price=sim.price_of_one,
                          trunks=office.box.trunks, writer=Writer(office.box, office.words, office.clock()),
                          seen=given["text"].replace("{shop}", settings.read(office.db).shop_name),

@@ -103,7 +103,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Text:
-    """A text that answered the call; segments are the radio parts it took."""
+    """A text that answered the call; segments are the radio parts it took, rule is the name of the one that fitted."""
     state: str
     text: str
     reason: str | None
@@ -166,7 +166,8 @@ def story(db: sqlite3.Connection, call_id: int) -> Story | None:
         return None
     legs = db.execute("SELECT * FROM leg WHERE call_id = ? ORDER BY started_at, uniqueid", (call_id,))
     texts = db.execute("""
-        SELECT sms.*, (SELECT count(*) FROM segment WHERE segment.sms_id = sms.id) AS segments
+        SELECT sms.*, (SELECT count(*) FROM segment WHERE segment.sms_id = sms.id) AS segments,
+          coalesce((SELECT rule.name FROM rule WHERE rule.key = sms.rule), sms.rule) AS rule_name
         FROM sms WHERE call_id = ? AND direction = 'out' ORDER BY id""", (call_id,))
     refusals = db.execute("SELECT * FROM refusal WHERE call_id = ? ORDER BY at", (call_id,))
     return Story(call, [_leg(row) for row in legs], recording(db, call_id), [_text(row) for row in texts],
@@ -225,6 +226,6 @@ def _leg(row: sqlite3.Row) -> Leg:
 
 
 def _text(row: sqlite3.Row) -> Text:
-    return Text(row["state"], row["text"], row["reason"], row["rule"], row["segments"], parse_time(row["created_at"]),
+    return Text(row["state"], row["text"], row["reason"], row["rule_name"], row["segments"], parse_time(row["created_at"]),
                 parse_time(row["due_at"]), _time(row["sent_at"]), _time(row["delivered_at"]),
                 parse_time(row["updated_at"]))
