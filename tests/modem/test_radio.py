@@ -1,33 +1,23 @@
-"""The daemon and what is plugged in: several SIMs, ports that move, PINs, balances, floods, calls to the SIM."""
+"""The daemon and what is plugged in: several SIMs, ports that move, sticks that hang, PINs, balances."""
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from appliance import settings
-from appliance.people import contacts
-from appliance.store import db as store
 from hw.gsm_sim import GsmSim
-from hw.gsm_sim_air import script
-from hw.gsm_sim_at import SIM_CAPACITY, Modem
+from hw.gsm_sim_at import Modem
 
 CALLER, OTHER = "+491701234567", "+491709999999"
 LONG = "Мы пропустили ваш звонок и скоро перезвоним. " * 4
 Until = Callable[..., None]
 Box = Any  # conftest's
-
-
-def handed_over(sim: GsmSim) -> int:
-    return sum(line.startswith("AT+CMGS") for _at, line in sim.commands)
 
 
 def typed(sim: GsmSim, start: str) -> list[str]:
@@ -255,191 +245,5 @@ def test_a_balance_that_cannot_be_had_is_a_sentence_and_texts_go_on(
     box.rows("INSERT INTO sim (name, balance_ussd) VALUES ('SIM', '*100#')")
     box.start()
     until(lambda: words in box.modem(column="trouble") or mood == "menu" and box.modem(column="balance") == "1", 15.0)
-    box.text()
-    box.until("delivered")
-
-
-# texts that come
-
-
-def test_a_flood_of_200_onto_a_sim_of_20_slots_loses_none_and_delays_a_text_by_seconds_only(
-        box: Box, sim: GsmSim, until: Until) -> None:
-    box.start()
-    until(lambda: box.modem() == "registered")
-    sim.receive(CALLER, *(f"text {place}" for place in range(200)))
-    until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) >= SIM_CAPACITY)
-    began = time.monotonic()
-    box.text(OTHER)
-    until(lambda: sim.air)
-    assert time.monotonic() - began < 5
-    until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) == 200, 60.0)
-    until(lambda: not sim.modem.stored["SM"])
-    assert {row["text"] for row in box.rows("SELECT text FROM sms WHERE direction = 'in'")} == {
-        f"text {place}" for place in range(200)}
-
-
-def test_a_full_sim_is_emptied_at_the_start_and_what_the_network_kept_comes_in(
-        box: Box, sim: GsmSim, until: Until) -> None:
-    sim.receive(CALLER, *(f"text {place}" for place in range(30)))
-    box.start()
-    until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) == 30)
-    until(lambda: not sim.modem.stored["SM"])
-
-
-def test_half_a_text_is_kept_as_the_modem_gave_it_and_does_not_fill_the_sim(
-        box: Box, sim: GsmSim, until: Until) -> None:
-    sim.receive_half(CALLER, "half of this is lost")
-    sim.receive(CALLER, "whole")
-    box.start()
-    until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) == 2)
-    until(lambda: not sim.modem.stored["SM"])
-    torn, whole = box.rows("SELECT number, text FROM sms WHERE direction = 'in' ORDER BY number = 'unknown' DESC")
-    assert (torn["number"], whole["text"]) == ("unknown", "whole")
-    assert "cannot be read" in torn["text"] and "0004" in torn["text"]
-
-
-def test_a_modem_that_names_a_memory_and_refuses_it_still_sends_and_receives(
-        box: Box, tmp_path: Path, until: Until) -> None:
-    with with_modem(box, tmp_path, Modem(me_refused=True)) as sim:
-        box.start()
-        until(lambda: box.modem() == "registered")
-        sim.receive(CALLER, "one", "two")
-        box.text()
-        until(lambda: len(box.rows("SELECT id FROM sms WHERE direction = 'in'")) == 2)
-        until(lambda: box.states() == ["delivered"])
-
-
-def test_a_slow_modem_and_a_report_that_comes_late_change_nothing_but_the_time(
-        box: Box, sim: GsmSim, until: Until) -> None:
-    sim.slow_s = 0.3
-    sim.outcomes += script("latereport 1.5")
-    box.text()
-    box.start()
-    box.until("sent", limit_s=30)
-    box.until("delivered")
-    assert len(sim.air) == 1
-
-
-# calls to the SIM
-
-
-def texts_at_any_hour(box: Box) -> None:
-    with store.write(box.db):
-        settings.put(box.db, "quiet_from", "08:00")
-        settings.put(box.db, "quiet_until", "08:00")
-        box.db.execute("UPDATE rule SET delay_s = 0")
-
-
-def test_a_call_to_the_sim_pops_once_however_often_it_rings_and_is_missed_and_texted(
-        box: Box, sim: GsmSim, until: Until) -> None:
-    texts_at_any_hour(box)
-    sim.ring_every_s = 0.4
-    box.start()
-    until(lambda: box.modem() == "registered")
-    sim.ring(CALLER)
-    until(lambda: box.rows("SELECT 1 FROM event WHERE kind = 'ringing'"), 3.0)
-    until(lambda: sim.rings_said == 4)
-    sim.hang_up()
-    until(lambda: box.rows("SELECT 1 FROM event WHERE kind = 'ended'"), 3.0)
-    call, = box.rows("SELECT * FROM call")
-    assert (call["number"], call["presentation"], call["direction"], call["outcome"], call["trunk"]) == (
-        CALLER, "allowed", "in", "missed", "SIM")
-    assert 1000 < call["ring_ms"] < 5000
-    box.until("delivered")
-    assert [row["kind"] for row in box.rows("SELECT kind FROM event WHERE kind <> 'text'")] == ["ringing", "ended"]
-
-
-def test_the_pop_rises_while_a_text_is_on_its_way(box: Box, sim: GsmSim, until: Until) -> None:
-    sim.network_s = 6.0
-    box.start()
-    until(lambda: box.modem() == "registered")
-    box.text(OTHER)
-    until(lambda: handed_over(sim) == 1)
-    sim.ring(CALLER)
-    until(lambda: box.rows("SELECT 1 FROM event WHERE kind = 'ringing'"), 4.0)
-    assert box.states() == ["sending"]
-    sim.hang_up()
-
-
-def test_a_withheld_caller_is_in_the_history_without_a_number(box: Box, sim: GsmSim, until: Until) -> None:
-    box.start()
-    until(lambda: box.modem() == "registered")
-    sim.ring("", validity=1)
-    until(lambda: box.rows("SELECT 1 FROM event WHERE kind = 'ringing'"), 3.0)
-    sim.hang_up()
-    until(lambda: box.rows("SELECT reason FROM refusal"))
-    call, = box.rows("SELECT * FROM call")
-    assert (call["number"], call["presentation"], call["outcome"]) == (None, "withheld", "missed")
-    assert "withheld" in box.rows("SELECT reason FROM refusal")[0]["reason"]
-    assert box.states() == []
-
-
-def test_a_blocked_caller_rings_no_desk(box: Box, sim: GsmSim, until: Until) -> None:
-    with store.write(box.db):
-        contacts.add(box.db, "Spam", [CALLER], "DE", datetime.now(UTC), is_blocked=True)
-    box.start()
-    until(lambda: box.modem() == "registered")
-    sim.ring(CALLER)
-    until(lambda: box.rows("SELECT 1 FROM call"), 3.0)
-    sim.hang_up()
-    until(lambda: box.rows("SELECT 1 FROM call WHERE outcome = 'blocked'"), 3.0)
-    assert box.rows("SELECT 1 FROM event WHERE kind = 'ringing'") == []
-    assert box.states() == []
-
-
-def test_a_call_that_rang_when_the_stick_was_pulled_is_cut_and_nobody_is_texted(
-        box: Box, sim: GsmSim, until: Until) -> None:
-    box.start()
-    until(lambda: box.modem() == "registered")
-    sim.ring(CALLER)
-    until(lambda: box.rows("SELECT 1 FROM call"), 3.0)
-    sim.unplug()
-    until(lambda: box.rows("SELECT 1 FROM call WHERE outcome = 'interrupted'"), 3.0)
-    assert box.states() == []
-
-
-# the installer
-
-
-def test_an_installer_asks_the_modem_while_the_daemon_holds_it(box: Box, sim: GsmSim, until: Until) -> None:
-    box.start()
-    until(lambda: box.modem() == "registered")
-    assert box.command("modem", "at", "SIM", "AT+CSQ").stdout == "+CSQ: 20,99\n"
-    assert box.command("modem", "ussd", "SIM", "*100#").stdout == "Your balance is 12.34 EUR.\n"
-    listed = box.command("modem", "list").stdout
-    assert f"SIM  {sim.link}  registered  Demo Mobile  -73 dBm" in listed
-    row = json.loads(box.command("modem", "list", "--json").stdout)
-    assert row["state"] == "registered" and "pin_tried" not in row
-
-
-@pytest.mark.parametrize(("words", "refusal"), [
-    (("at", "SIM", "AT+CMGS=20"), "Texts go through the outbox"), (("at", "SIM", "at+cmgd=1,4"), "deletes"),
-    (("at", "SIM", "AT+CSQ;D+491701234567;"), "dials"), (("at", "SIM", 'AT+CPIN="1234"'), "secret file"),
-    (("at", "SIM", "hello"), "begins with AT"), (("at", "SIM2", "AT"), "no modem 'SIM2'; it has SIM"),
-    (("at", "SIM", "AT+NONSENSE"), "the modem said ERROR"), (("ussd", "SIM", "balance"), "no USSD code"),
-])
-def test_what_an_installer_may_not_ask_is_refused_in_a_sentence(
-        box: Box, sim: GsmSim, until: Until, words: tuple[str, ...], refusal: str) -> None:
-    box.start()
-    until(lambda: box.modem() == "registered")
-    done = box.command("modem", *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert refusal in done.stderr and "Traceback" not in done.stderr
-
-
-def test_without_the_daemon_the_command_says_so(box: Box) -> None:
-    done = box.command("modem", "at", "SIM", "AT")
-    assert (done.returncode, done.stderr) == (2, "deskbell: The radio's daemon does not run. Start deskbell-modem.\n")
-    assert "not started yet" in box.command("modem", "list").stdout
-
-
-def test_a_ussd_code_that_is_never_answered_ends_in_a_sentence_and_texts_go_meanwhile(
-        box: Box, sim: GsmSim, until: Until) -> None:
-    sim.modem.set_ussd("never")
-    box.start()
-    until(lambda: box.modem() == "registered")
-    done = box.command("modem", "ussd", "SIM", "*100#")
-    assert done.returncode == 2 and "did not answer within 30 s" in done.stderr
-    assert typed(sim, "AT+CUSD=2") == ["AT+CUSD=2"]
     box.text()
     box.until("delivered")
