@@ -6,7 +6,7 @@ day the text is shown with what came. One that still comes then mends it.
 from __future__ import annotations
 
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from appliance.store.db import iso, parse_time
 from hw.pdu import Delivered
@@ -15,6 +15,8 @@ UNREADABLE = "unknown"  # the number of what the modem gave and nobody could rea
 GAP = "[…]"
 WAIT = timedelta(days=1)
 APART = timedelta(hours=6)  # senders count long texts to 255, some not at all: farther apart are two texts
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+AGAIN = timedelta(minutes=10)  # from a crash to the sweep of the SIM that brings a text again
 REMEMBERED = timedelta(days=30)  # how long a segment that comes again is known
 
 
@@ -22,7 +24,7 @@ def keep(db: sqlite3.Connection, number: str, came: Delivered, sim: str | None, 
     """The id of the text that is whole now; None while segments are awaited, or when we have it already."""
     if came.concatenation is not None and 1 <= came.part <= came.parts and came.parts > 1:
         return _keep_part(db, number, came, came.concatenation, sim, now)
-    if _is_known(db, number, came):
+    if _is_known(db, number, came, now):
         return None
     return _add(db, number, came.text, sim, came.sent_at or now, now)
 
@@ -97,16 +99,17 @@ def _joined(db: sqlite3.Connection, row: sqlite3.Row) -> tuple[str, str | None]:
     return text, f"Part {', '.join(missing)} of {row['parts']} did not come."
 
 
-def _is_known(db: sqlite3.Connection, number: str, came: Delivered) -> bool:
-    """A text without the network's time is taken for a new one, but what cannot be read lies in the SIM for ever."""
-    at = iso(came.sent_at) if came.sent_at else None
-    if at is None and number != UNREADABLE:
-        return False
-    when = "created_at = ?" if at else "? IS NULL"
-    rows = db.execute(f"""
+def _is_known(db: sqlite3.Connection, number: str, came: Delivered, now: datetime) -> bool:
+    """Without the network's time, the same words within minutes are the same text; what nobody can read always is."""
+    if came.sent_at is not None:
+        since = until = came.sent_at
+    else:
+        since, until = (EVER if number == UNREADABLE else now - AGAIN), now
+    rows = db.execute("""
         SELECT 1
         FROM sms
-        WHERE direction = 'in' AND number = ? AND text = ? AND {when}""", (number, came.text, at))
+        WHERE direction = 'in' AND number = ? AND text = ? AND created_at BETWEEN ? AND ?""",
+        (number, came.text, iso(since), iso(until)))
     return rows.fetchone() is not None
 
 

@@ -74,6 +74,14 @@ def test_the_same_text_handed_over_twice_is_one(sim: Sim, db: sqlite3.Connection
     assert texts(db) == ["Hallo"] * 3
 
 
+def test_a_text_without_the_networks_time_is_one_when_a_crash_brings_it_again(
+        sim: Sim, db: sqlite3.Connection) -> None:
+    assert sim.came(Delivered(CALLER, "Hallo", None)) is not None
+    assert sim.came(Delivered(CALLER, "Hallo", None), NOW + MINUTE) is None
+    assert sim.came(Delivered(CALLER, "Hallo", None), NOW + HOUR) is not None
+    assert sim.came(Delivered(OTHER, "Hallo", None), NOW + MINUTE) is not None
+
+
 @pytest.mark.parametrize("parts", [2, 3, 8])
 @pytest.mark.parametrize("seed", range(12))
 def test_segments_in_any_order_and_twice_are_one_text(sim: Sim, db: sqlite3.Connection, parts: int, seed: int) -> None:
