@@ -50,7 +50,7 @@ def _follow(follower: Follower, stop: threading.Event, notify: Notify) -> None:
         try:
             follower.step()
         except (sqlite3.Error, OSError) as broken:
-            follower.reopen(f"Asterisk's ledger cannot be read ({broken})")
+            follower.reopen(f"Asterisk's ledger cannot be followed ({broken})")
             stop.wait(RETRY_S)
         if time.monotonic() - fed >= FEED_S and _bell_answers():
             fed = time.monotonic()
@@ -60,12 +60,12 @@ def _follow(follower: Follower, stop: threading.Event, notify: Notify) -> None:
 class Follower:
     """Where we are in the ledger, and when open calls were last held against Asterisk's own."""
 
-    def __init__(self, db: sqlite3.Connection, box: Box, keeper: Keeper) -> None:
-        self._db, self._box, self._keeper = db, box, keeper
+    def __init__(self, db: sqlite3.Connection, box: Box, keeper: Keeper, cut_check_s: float = CUT_CHECK_S) -> None:
+        self._db, self._box, self._keeper, self._cut_check_s = db, box, keeper, cut_check_s
         self._spool: follow.Spool | None = None
         self._missing: set[tuple[int, str]] = set()
         self._seen = -1
-        self._checked = -CUT_CHECK_S
+        self._checked = -cut_check_s
         self._said = ""
 
     def step(self) -> None:
@@ -75,7 +75,7 @@ class Follower:
             self._keeper.look()
         self._seen = store.wait_for_change(self._spool.db, self._seen, LOOK_S)
         ended = self.catch_up(self._spool)
-        if time.monotonic() - self._checked >= CUT_CHECK_S:
+        if time.monotonic() - self._checked >= self._cut_check_s:
             self._checked = time.monotonic()
             ended += self._finish_cut_calls(self._spool)
         if ended:
@@ -92,7 +92,7 @@ class Follower:
                                   spool.over_after(position))
 
     def reopen(self, why: str) -> None:
-        """Says once why the ledger cannot be read, and opens it anew at the next step."""
+        """Says once why the ledger cannot be followed, and opens it anew at the next step."""
         if why != self._said:
             log.error("%s. Calls ring and Asterisk keeps their rows; the history follows later.", why)
         self._spool, self._said = None, why
@@ -143,6 +143,8 @@ class Keeper(threading.Thread):
                 recordings.keep_finished(db, self._box)
             except sqlite3.Error as broken:
                 log.error("Recordings wait (%s). Calls go on.", broken)
+            except Exception:
+                log.exception("Recordings wait. Calls go on.")
         db.close()
 
 
