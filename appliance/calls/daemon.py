@@ -174,7 +174,7 @@ def _copy_directory(box: Box, stop: threading.Event) -> None:
                 while directory.copy_changes(db, box, asterisk) and not stop.is_set():
                     pass
             seen = now
-        except ami.AmiError as silent:
-            log.info("%s: names are copied to it later.", silent)
+        except (ami.AmiError, sqlite3.Error) as silent:
+            log.info("%s: names are copied to Asterisk later.", silent)
             is_checked = False
         stop.wait(DIRECTORY_S)

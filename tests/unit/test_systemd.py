@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -161,6 +162,35 @@ def test_the_calls_daemon_may_ask_whether_the_clock_was_set() -> None:
     assert {"adjtimex", "clock_adjtime"} <= allowed("deskbell-calls")
     assert not {"clock_settime", "settimeofday", "setuid", "chown"} & allowed("deskbell-calls")
     assert unit("deskbell-calls")["CapabilityBoundingSet"] == [""]
+
+
+NO_NEW_CODE = """if True:
+    import ctypes, importlib, mmap
+    PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
+    assert ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) == 0
+    try:
+        mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    except OSError:
+        pass
+    else:
+        raise SystemExit("the kernel does not refuse it")
+    from appliance.cli import DAEMONS
+    for daemon in DAEMONS.values():
+        importlib.import_module(daemon)
+    from datetime import UTC, datetime
+    from appliance.box import wallclock
+    from appliance.people.users import HASHER
+    from hw import pdu
+    wallclock.is_set(datetime.now(UTC)), HASHER.hash("twelve letters"), pdu.encode("+491701234567", "Hello")
+"""
+
+
+def test_every_daemon_works_without_memory_that_is_written_and_run() -> None:
+    """MemoryDenyWriteExecute=yes stops some ways of calling C."""
+    assert all(unit(f"deskbell-{daemon}")["MemoryDenyWriteExecute"] == ["yes"] for daemon in DAEMONS)
+    told = subprocess.run([sys.executable, "-c", NO_NEW_CODE], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(REPO)})
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 def test_provision_may_give_its_files_to_their_users() -> None:
