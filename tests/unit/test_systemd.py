@@ -167,7 +167,8 @@ def test_the_calls_daemon_may_ask_whether_the_clock_was_set() -> None:
 NO_NEW_CODE = """if True:
     import ctypes, importlib, mmap
     PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
-    assert ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) == 0
+    if ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0):
+        raise SystemExit(77)
     try:
         mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     except OSError:
@@ -190,6 +191,8 @@ def test_every_daemon_works_without_memory_that_is_written_and_run() -> None:
     assert all(unit(f"deskbell-{daemon}")["MemoryDenyWriteExecute"] == ["yes"] for daemon in DAEMONS)
     told = subprocess.run([sys.executable, "-c", NO_NEW_CODE], capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(REPO)})
+    if told.returncode == 77:
+        pytest.skip("this kernel is older than 6.3 and cannot be asked for it")
     assert (told.returncode, told.stderr) == (0, "")
 
 
