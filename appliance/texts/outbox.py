@@ -76,14 +76,18 @@ def queue(db: sqlite3.Connection, draft: Draft, call_id: int | None, now: dateti
 
 
 def next_due(db: sqlite3.Connection, now: datetime) -> Due | None:
-    """The next segment to hand to the modem: the rest of a text begun first, then by due time. None: nothing is due."""
+    """The next segment to hand to the modem: the rest of a text begun first, then by due time. None: nothing is due.
+
+    A text last touched later than now was written by a clock that was ahead: its pause says nothing, it is due.
+    """
     row = db.execute("""
         SELECT sms.id AS sms_id, segment.id, sms.number, segment.part, segment.attempts, segment.pdu,
                (SELECT count(*) FROM segment AS every WHERE every.sms_id = sms.id) AS parts
         FROM sms JOIN segment ON segment.sms_id = sms.id AND segment.state = 'queued'
-        WHERE sms.direction = 'out' AND (sms.state = 'sending' OR sms.state = 'queued' AND sms.due_at <= ?)
+        WHERE sms.direction = 'out' AND (sms.state = 'sending'
+              OR sms.state = 'queued' AND (sms.due_at <= :now OR sms.updated_at > :now))
         ORDER BY sms.state = 'sending' DESC, sms.due_at, sms.id, segment.part
-        LIMIT 1""", (iso(now),)).fetchone()
+        LIMIT 1""", {"now": iso(now)}).fetchone()
     if row is None:
         return None
     return Due(row["sms_id"], row["id"], row["number"], row["part"], row["parts"], row["attempts"], pdu.Pdu(row["pdu"]))

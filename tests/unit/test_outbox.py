@@ -163,6 +163,14 @@ def test_a_delayed_text_is_not_due_before_its_time(office: Office) -> None:
     assert outbox.next_due(office.db, NOW + timedelta(seconds=60)) is not None
 
 
+def test_a_text_queued_while_the_clock_was_years_ahead_goes_out(office: Office) -> None:
+    office.call(at=NOW + timedelta(days=1500))
+    assert office.due().number == CALLER
+    office.refused(is_passing=True)
+    assert outbox.next_due(office.db, NOW + timedelta(seconds=9)) is None, "the pause of the right clock holds"
+    assert outbox.next_due(office.db, NOW + timedelta(seconds=10)) is not None
+
+
 def test_sending_is_written_down_and_then_nobody_else_takes_it(office: Office) -> None:
     office.call()
     due = office.sending()
@@ -332,6 +340,16 @@ def test_of_two_texts_with_one_reference_the_nearer_is_meant(office: Office) -> 
     office.sent(7, later)
     office.report(7, at=later + timedelta(seconds=5))
     assert office.states() == ["sent", "delivered"]
+
+
+def test_a_report_on_a_box_whose_clock_was_never_set_finds_its_text(office: Office) -> None:
+    unset = datetime(1970, 1, 1, 0, 5, tzinfo=UTC)
+    office.call(at=unset)
+    office.sent(7, unset)
+    with store.write(office.db):
+        told = DeliveryReport(7, CALLER, 0, sent_at=NOW, discharged_at=NOW)
+        assert reports.report(office.db, told, unset + timedelta(seconds=9)) == 1
+    assert office.states() == ["delivered"]
 
 
 @pytest.mark.parametrize("spelling", ["01701234567", "00491701234567", "491701234567"])
