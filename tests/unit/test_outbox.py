@@ -1,6 +1,7 @@
 """The states of a text, in a real store, without a modem."""
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -169,6 +170,20 @@ def test_a_text_queued_while_the_clock_was_years_ahead_goes_out(office: Office) 
     office.refused(is_passing=True)
     assert outbox.next_due(office.db, NOW + timedelta(seconds=9)) is None, "the pause of the right clock holds"
     assert outbox.next_due(office.db, NOW + timedelta(seconds=10)) is not None
+
+
+def test_what_the_radio_asks_ten_times_a_second_walks_no_table(office: Office) -> None:
+    office.call()
+    office.sent(7)
+    asked: list[str] = []
+    office.db.set_trace_callback(asked.append)
+    outbox.next_due(office.db, NOW)
+    office.report(7)
+    office.db.set_trace_callback(None)
+    plans = [row["detail"] for query in asked if "SELECT" in query.upper() and "segment" in query
+             for row in office.db.execute("EXPLAIN QUERY PLAN " + query)]
+    assert any("segment_queued" in plan for plan in plans) and any("segment_reference" in plan for plan in plans)
+    assert not [plan for plan in plans if re.match("SCAN (segment|sms|every)", plan) and "segment_queued" not in plan]
 
 
 def test_sending_is_written_down_and_then_nobody_else_takes_it(office: Office) -> None:
