@@ -11,7 +11,8 @@ import pytest
 
 from tests.pbx.box import wait
 from tests.pbx.office import Office
-from tests.sip import RING, Leg, State, answer, share_of
+from tests.sip import RING, Leg, State, answer, linear, share_of
+from tests.sip_sound import tone
 
 CALLER_HZ, STAFF_HZ = 440, 1000
 
@@ -58,6 +59,14 @@ def test_the_caller_is_on_the_left_and_the_staff_on_the_right(recording_office: 
     assert "Channels       : 2" in sox_says(file)
     assert office.events(call["id"])[-1] == "recording"
     assert not list(office.box.raw_recordings.iterdir()), "the raw file was left behind"
+
+
+def test_a_tone_with_late_packets_is_told_from_another() -> None:
+    hum = [linear(byte) for byte in tone(CALLER_HZ)]
+    skipped = hum[:3000] + [0] * 160 + hum[3009:7000] + hum[7013:]
+    assert share_of(skipped, CALLER_HZ) > 0.9 > 0.01 > share_of(skipped, STAFF_HZ)
+    mixed = [(one + two) // 2 for one, two in zip(hum, (linear(byte) for byte in tone(STAFF_HZ)), strict=True)]
+    assert 0.4 < share_of(mixed, CALLER_HZ) < 0.6
 
 
 def test_the_ringing_is_not_recorded(recording_office: Office) -> None:
