@@ -1,21 +1,25 @@
 """The calls daemon: it follows the ledger whatever becomes of it, and serves the bell."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import select
 import signal
 import socket
 import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from appliance.calls import agi, ami, follow
+from appliance.box.notify import Notify
+from appliance.calls import agi, ami, daemon, follow
 from appliance.calls.daemon import Follower, Keeper
 from appliance.config import Box
 from tests.unit.manager import Asterisk, Request
@@ -199,6 +203,44 @@ def test_an_asterisk_that_cannot_be_asked_ends_no_call(
         spool.raw(kind="X")
     assert outcomes(db) == [None]
     assert "open calls cannot be checked now" in caplog.text
+
+
+# --- what systemd is told -------------------------------------------------------------------------
+
+
+class OneStep(Follower):
+    """A follower whose daemon is told to stop while it steps."""
+    stop: threading.Event
+
+    def step(self) -> None:
+        super().step()
+        self.stop.set()
+
+
+@pytest.mark.parametrize(("bell", "helper", "is_fed"), [
+    ("answers", "lives", True), ("is silent", "lives", False), ("is gone", "lives", False), ("answers", "died", False)])
+def test_the_watchdog_is_fed_only_while_every_part_can_work(
+        box: Box, db: sqlite3.Connection, spool: SpoolFile, tmp_path: Path, bell: str, helper: str,
+        is_fed: bool) -> None:
+    spool.add(RINGING)
+    following, over = OneStep(db, box, Keeper(box)), threading.Event()
+    following.stop = threading.Event()
+    thread = threading.Thread(target=over.wait, daemon=True)
+    with contextlib.ExitStack() as office:
+        if helper == "lives":
+            thread.start()
+            office.callback(over.set)
+        if bell != "is gone":
+            server = agi.Server({"ping": lambda line: None if bell == "answers" else over.wait(30) and None})
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            office.callback(server.server_close)
+            office.callback(server.shutdown)
+        systemd = office.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        daemon.follow_ledger(following, [thread], following.stop, Notify(str(tmp_path / "notify")))
+        told = [systemd.recv(99)] if select.select([systemd], [], [], 0)[0] else []
+    assert told == ([b"WATCHDOG=1"] if is_fed else [])
 
 
 # --- the process ----------------------------------------------------------------------------------
