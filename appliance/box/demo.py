@@ -138,8 +138,9 @@ port = {port}
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError as taken:
+                    other = ", or name another with --web-port" if port == self._web_port else ""
                     raise DemoError(f"Port {port} ({kind}, for {what}) is used by another program. "
-                                    "End that program, then start the demo again.") from taken
+                                    f"End that program{other}, then start the demo again.") from taken
 
     def _parts(self, box: Box) -> list[Part]:
         told = {"DESKBELL_CONFIG": str(BOX_TOML)}
