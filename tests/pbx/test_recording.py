@@ -84,8 +84,8 @@ def test_a_missed_call_leaves_no_recording(recording_office: Office) -> None:
     office = recording_office
     call = office.missed(office.mobile())
     office.settle()
+    wait(lambda: not list(office.box.raw_recordings.iterdir()), what="the empty file to be taken away")
     assert office.db.execute("SELECT count(*) FROM recording WHERE call_id = ?", (call["id"],)).fetchone()[0] == 0
-    assert not list(office.box.raw_recordings.iterdir())
 
 
 def test_nothing_is_recorded_unless_the_office_wants_it(office: Office) -> None:
