@@ -24,7 +24,7 @@ from web.office import Office
 
 log = logging.getLogger("web")
 
-THREADS = 6
+THREADS, MOST_THREADS = 6, 20      # a player that pauses and a client that stops in mid-sentence hold one for 20 s
 CHECK_EVERY_S = 3.0
 PING_TIMEOUT_S = 5.0
 IDLE_CONNECTION_S = 20
@@ -78,10 +78,15 @@ class _Server(wsgi.Server):
     max_request_header_size = MOST_HEADER_BYTES
 
     def process_conn(self, conn: HTTPConnection) -> None:
-        if conn.last_used is None:
+        if conn.last_used is None and self.can_add_keepalive_connection:
             self.put_conn(conn)
-            return
-        super().process_conn(conn)
+        elif conn.last_used is None:      # before we run out of descriptors: cheroot would then spin for ever
+            log.info("%d connections wait already; one more was turned away", MOST_IDLE_CONNECTIONS)
+            conn.close()
+        else:
+            if self.requests.idle <= self.requests.qsize:
+                self.requests.grow(1)
+            super().process_conn(conn)
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         log.log(min(level, logging.WARNING), "%s", msg, exc_info=traceback and level >= logging.ERROR)
@@ -94,8 +99,9 @@ class Server:
         check(box)
         self.box = box
         self.hub = Hub(box)
-        self._server = _Server((box.web.listen, box.web.port), app.create(Office(box, self.hub)), numthreads=THREADS,
-                               server_name="Deskbell", request_queue_size=128, timeout=IDLE_CONNECTION_S)
+        self._server = _Server((box.web.listen, box.web.port), app.create(Office(box, self.hub)),
+                               numthreads=THREADS, max=MOST_THREADS, server_name="Deskbell",
+                               request_queue_size=128, timeout=IDLE_CONNECTION_S)
         self._server.gateway = _Gateway
         self._own = certificate.own(box) if box.web.tls else None
         if self._own:

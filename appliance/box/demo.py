@@ -23,6 +23,7 @@ from appliance.box import exchange
 from appliance.box.exchange import RUN, place_call
 from appliance.box.provision import provision, sip_secret
 from appliance.box.supervisor import Part, PartFailed, Supervisor
+from appliance.box.wallclock import SYNCHRONISED
 from appliance.config import Box
 from appliance.people import contacts, users
 from appliance.store import db as store
@@ -62,7 +63,7 @@ class Demo:
 
     def start(self) -> Box:
         """The box, once a call could ring. Raises DemoError or PartFailed; stop() is still needed then."""
-        os.umask(0o007)
+        os.umask(0o022)
         box = self._lay_out()
         self._must_be_free(box)
         provision(box, starting_asterisk=True)
@@ -97,6 +98,8 @@ class Demo:
             shutil.chown(folder, user, user)
             folder.chmod(0o755)
         RUN.chmod(0o755)
+        SYNCHRONISED.parent.mkdir(parents=True, exist_ok=True)
+        SYNCHRONISED.touch()      # the clock is that of the computer the demo runs on, and its owner's business
         _seed(box)
         return box
 
@@ -137,8 +140,9 @@ port = {port}
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError as taken:
+                    other = ", or name another with --web-port" if port == self._web_port else ""
                     raise DemoError(f"Port {port} ({kind}, for {what}) is used by another program. "
-                                    "End that program, then start the demo again.") from taken
+                                    f"End that program{other}, then start the demo again.") from taken
 
     def _parts(self, box: Box) -> list[Part]:
         told = {"DESKBELL_CONFIG": str(BOX_TOML)}
@@ -161,6 +165,7 @@ def _code() -> str:
 
 
 def _seed(box: Box) -> None:
+    os.umask(0o007)
     db = store.connect(box.store)
     store.migrate(db)
     now = datetime.now(UTC)
@@ -236,16 +241,16 @@ def _welcome(demo: Demo, box: Box, sip_port: int | None) -> str:
     lines = ["", "The office is open.", f"  Page            {demo.address}",
              f"  First-run code  {demo.first_run_code(box)}"]
     if sip_port is not None:
-        with contextlib.suppress(OSError):
-            lines.append(f"  Softphone       server {_own_address()} port {sip_port} (UDP), user 101, "
-                         f"password {sip_secret(box, box.extensions[0])}")
-        lines += ["                  Make a SIP account with these in the softphone, codec PCMA or PCMU, no proxy.",
+        lines += [f"  Softphone       server {_own_address()} port {sip_port} (UDP), user 101, "
+                  f"password {sip_secret(box, box.extensions[0])}",
+                  "                  Make a SIP account with these in the softphone, codec PCMA or PCMU, no proxy.",
                   "                  It rings when you press \"Call and talk\"; answer it yourself."]
     return "\n".join([*lines, "  Ctrl-C stops everything.", ""])
 
 
 def _own_address() -> str:
-    """This machine's address towards others; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    """This machine's address towards others, loopback without a network; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
         probe.connect(("192.0.2.1", 9))      # RFC 5737, reserved for documentation
         return str(probe.getsockname()[0])
+    return "127.0.0.1"

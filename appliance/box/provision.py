@@ -107,19 +107,21 @@ def _cel(ledger: Path, boot: int) -> str:
 def _boot_number(box: Box, starting: bool) -> int:
     file = box.asterisk / "boot"
     written = file.read_bytes() if file.exists() else b""
-    last = int(written) if re.fullmatch(rb"[0-9]{1,9}", written) else _last_boot(box.ledger)
+    last = int(written) if re.fullmatch(rb"[0-9]{1,9}", written) else _last_boot(
+        box.ledger, "SELECT max(CAST(boot AS INTEGER)) FROM cel")
     if starting or not last:
-        last += 1
+        # a restored backup may know later starts than this box: its calls must stay the older ones
+        last = 1 + max(last, _last_boot(box.store, "SELECT max(boot) FROM call WHERE box = ?", box.name))
         write_durably(file, str(last).encode())
     _owned(file, "root", "asterisk", 0o640)
     return last
 
 
-def _last_boot(ledger: Path) -> int:
-    """The last start that the ledger knows of, 0 for none: the disk may have lost our own count."""
+def _last_boot(file: Path, question: str, *given: str) -> int:
+    """The last start that a file of SQLite knows of, 0 for none: the disk may have lost our own count."""
     try:
-        with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as spool:
-            return int(spool.execute("SELECT coalesce(max(CAST(boot AS INTEGER)), 0) FROM cel").fetchone()[0])
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return int(db.execute(question, given).fetchone()[0] or 0)
     except sqlite3.Error:
         return 0
 

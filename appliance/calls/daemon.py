@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import threading
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from appliance.box.notify import Notify
@@ -24,7 +25,10 @@ FEED_S = 1.0
 
 
 def run(box: Box, stop: threading.Event, notify: Notify) -> None:
-    """Serves until stop is set. The watchdog is fed only while the ledger is followed and the bell answers."""
+    """Serves until stop is set. The watchdog is fed only while every part lives and the bell answers.
+
+    A ledger that cannot be read does not starve it: a restart would mend nothing and silence the bell each time.
+    """
     db = store.connect(box.store)
     store.migrate(db)
     bell = Bell(box)
@@ -36,7 +40,7 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     keeper.start()
     notify.ready()
     try:
-        _follow(Follower(db, box, keeper), stop, notify)
+        follow_ledger(Follower(db, box, keeper), (keeper, copier), stop, notify)
     finally:
         keeper.stop()
         server.shutdown()
@@ -44,15 +48,17 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
         copier.join(timeout=2)
 
 
-def _follow(follower: Follower, stop: threading.Event, notify: Notify) -> None:
+def follow_ledger(follower: Follower, helpers: Collection[threading.Thread], stop: threading.Event,
+                  notify: Notify) -> None:
+    """Follows until stop is set; tells systemd that we live while the helpers do and the bell answers."""
     fed = -FEED_S
     while not stop.is_set():
         try:
             follower.step()
         except (sqlite3.Error, OSError) as broken:
-            follower.reopen(f"Asterisk's ledger cannot be read ({broken})")
+            follower.reopen(f"Asterisk's ledger cannot be followed ({broken})")
             stop.wait(RETRY_S)
-        if time.monotonic() - fed >= FEED_S and _bell_answers():
+        if time.monotonic() - fed >= FEED_S and all(helper.is_alive() for helper in helpers) and _bell_answers():
             fed = time.monotonic()
             notify.alive()
 
@@ -60,12 +66,12 @@ def _follow(follower: Follower, stop: threading.Event, notify: Notify) -> None:
 class Follower:
     """Where we are in the ledger, and when open calls were last held against Asterisk's own."""
 
-    def __init__(self, db: sqlite3.Connection, box: Box, keeper: Keeper) -> None:
-        self._db, self._box, self._keeper = db, box, keeper
+    def __init__(self, db: sqlite3.Connection, box: Box, keeper: Keeper, cut_check_s: float = CUT_CHECK_S) -> None:
+        self._db, self._box, self._keeper, self._cut_check_s = db, box, keeper, cut_check_s
         self._spool: follow.Spool | None = None
         self._missing: set[tuple[int, str]] = set()
         self._seen = -1
-        self._checked = -CUT_CHECK_S
+        self._checked = -cut_check_s
         self._said = ""
 
     def step(self) -> None:
@@ -75,7 +81,7 @@ class Follower:
             self._keeper.look()
         self._seen = store.wait_for_change(self._spool.db, self._seen, LOOK_S)
         ended = self.catch_up(self._spool)
-        if time.monotonic() - self._checked >= CUT_CHECK_S:
+        if time.monotonic() - self._checked >= self._cut_check_s:
             self._checked = time.monotonic()
             ended += self._finish_cut_calls(self._spool)
         if ended:
@@ -92,7 +98,7 @@ class Follower:
                                   spool.over_after(position))
 
     def reopen(self, why: str) -> None:
-        """Says once why the ledger cannot be read, and opens it anew at the next step."""
+        """Says once why the ledger cannot be followed, and opens it anew at the next step."""
         if why != self._said:
             log.error("%s. Calls ring and Asterisk keeps their rows; the history follows later.", why)
         self._spool, self._said = None, why
@@ -143,6 +149,8 @@ class Keeper(threading.Thread):
                 recordings.keep_finished(db, self._box)
             except sqlite3.Error as broken:
                 log.error("Recordings wait (%s). Calls go on.", broken)
+            except Exception:
+                log.exception("Recordings wait. Calls go on.")
         db.close()
 
 
@@ -172,7 +180,7 @@ def _copy_directory(box: Box, stop: threading.Event) -> None:
                 while directory.copy_changes(db, box, asterisk) and not stop.is_set():
                     pass
             seen = now
-        except ami.AmiError as silent:
-            log.info("%s: names are copied to it later.", silent)
+        except (ami.AmiError, sqlite3.Error) as silent:
+            log.info("%s: names are copied to Asterisk later.", silent)
             is_checked = False
         stop.wait(DIRECTORY_S)

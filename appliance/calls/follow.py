@@ -63,7 +63,9 @@ class Spool:
         """Boot and linkedid of the calls whose last row stands further on."""
         return set(self.db.execute("""
             SELECT CAST(boot AS INTEGER), linkedid FROM cel
-            WHERE AcctId > ? AND kind = 'LINKEDID_END' AND at > 0 AND uniqueid <> ''""", (position,)))
+            WHERE AcctId > ? AND kind = 'LINKEDID_END' AND uniqueid <> ''
+              AND CAST(boot AS INTEGER) BETWEEN 0 AND ? AND round(at * 1000000) BETWEEN 1 AND ?""",
+            (position, MOST_BOOTS, LATEST_US - 1)))
 
 
 def _entry(row: tuple[object, ...]) -> Entry | None:

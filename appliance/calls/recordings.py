@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,9 +58,10 @@ def _ended_call(db: sqlite3.Connection, box: Box, raw: Path) -> sqlite3.Row | No
 
 
 def _keep(db: sqlite3.Connection, box: Box, raw: Path, call: sqlite3.Row) -> bool:
-    size = raw.stat().st_size // FRAME_BYTES * FRAME_BYTES
+    status = raw.lstat()
+    size = status.st_size // FRAME_BYTES * FRAME_BYTES if stat.S_ISREG(status.st_mode) else 0
     if size == 0:
-        return False              # nobody spoke: nothing was recorded
+        return False              # nobody spoke, or it is a link to something that is not Asterisk's
     started_at = call["answered_at"] or call["started_at"]
     file = Path(started_at[:7]) / f"{call['id']}.wav"
     folder = (box.recordings / file).parent
@@ -79,7 +81,7 @@ def _keep(db: sqlite3.Connection, box: Box, raw: Path, call: sqlite3.Row) -> boo
 
 def _as_wav(raw: Path, size: int, wav: BinaryIO) -> None:
     wav.write(wav_header(size))
-    with open(raw, "rb") as source:
+    with open(os.open(raw, os.O_RDONLY | os.O_NOFOLLOW), "rb") as source:
         shutil.copyfileobj(source, wav)
     wav.truncate(size + len(wav_header(size)))
     os.fchmod(wav.fileno(), 0o640)

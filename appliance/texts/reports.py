@@ -57,11 +57,12 @@ def _segment(db: sqlite3.Connection, told: DeliveryReport, now: datetime, sim: s
           AND (segment.reference = :reference OR segment.reference IS NULL AND segment.state = 'unknown')
           AND (segment.sim = :sim OR segment.sim IS NULL OR :sim IS NULL)""",
         {"reference": told.reference, "sim": sim}).fetchall()
-    at = told.sent_at or now
-    near = [(row["reference"] is None, abs(parse_time(row["sending_at"]) - at), row)
-            for row in rows if _is_same(row["number"], told.number)]
-    for _is_guess, apart, row in sorted(near, key=lambda found: found[:2]):
-        if apart <= WINDOW:
+    same = [row for row in rows if _is_same(row["number"], told.number)]
+    for at in (told.sent_at or now, now):       # the network's clock; by ours too, which may have been wrong both times
+        near = [(row["reference"] is None, apart, row) for row in same
+                if (apart := abs(parse_time(row["sending_at"]) - at)) <= WINDOW]
+        if near:
+            row = min(near, key=lambda found: found[:2])[2]
             return row if row["state"] in ("sent", "unknown") else None
     return None
 

@@ -66,11 +66,12 @@ def _begun(db: sqlite3.Connection, sim: str) -> int | None:
 
 
 def _answer(db: sqlite3.Connection, sim: str, now: datetime) -> int | None:
+    """A text last touched later than now was written by a clock that was ahead: its pause says nothing, it is due."""
     row = db.execute(f"""
         SELECT sms.id
         FROM sms
-        WHERE sms.state = 'queued' AND sms.campaign_id IS NULL AND sms.direction = 'out' AND sms.due_at <= :now
-          AND {_MINE}
+        WHERE sms.state = 'queued' AND sms.campaign_id IS NULL AND sms.direction = 'out'
+          AND (sms.due_at <= :now OR sms.updated_at > :now) AND {_MINE}
         ORDER BY sms.priority, sms.due_at, sms.id
         LIMIT 1""", {"sim": sim, "now": iso(now)}).fetchone()
     return row["id"] if row else None

@@ -29,13 +29,19 @@ def power(samples: list[int], hertz: float, rate: int) -> float:
 
 
 def apart_db(wav: bytes, left_hz: float, right_hz: float) -> tuple[float, float]:
-    """While each side's own tone sounds: how far it lies above the same tone on the other side, in dB."""
+    """While each side's own tone sounds: how far it lies above everything else that was looked for, in dB.
+
+    That is the other side's tone on its own side, and its own tone on the other side. A side that
+    never has its tone is about 0 or below.
+    """
     left, right, rate = channels(wav)
-    return _apart(left, right, left_hz, rate), _apart(right, left, right_hz, rate)
+    return _apart(left, right, left_hz, right_hz, rate), _apart(right, left, right_hz, left_hz, rate)
 
 
-def _apart(own: list[int], other: list[int], hertz: float, rate: int) -> float:
+def _apart(own: list[int], other: list[int], hertz: float, other_hertz: float, rate: int) -> float:
     length = int(WINDOW_S * rate)
     windows = range(0, max(1, len(own) - length), length // 2)
     at = max(windows, key=lambda place: power(own[place:place + length], hertz, rate))
-    return 10 * math.log10(power(own[at:at + length], hertz, rate) / power(other[at:at + length], hertz, rate))
+    here, there = own[at:at + length], other[at:at + length]
+    strongest = max(power(here, other_hertz, rate), power(there, hertz, rate), power(there, other_hertz, rate))
+    return 10 * math.log10(power(here, hertz, rate) / strongest)

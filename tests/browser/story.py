@@ -56,7 +56,8 @@ class Story:
         finally:
             seconds = round(time.monotonic() - started, 2)
             self.steps.append({"name": name, "seconds": seconds, "ok": not why})
-            print(f"{'NOT' if why else 'ok '} {seconds:6.2f} s  {name}{': ' * bool(why)}{why}", file=sys.stderr)
+            print(f"{'NOT' if why else 'ok '} {seconds:6.2f} s  {name}{': ' * bool(why)}{why.partition(chr(10))[0]}",
+                  file=sys.stderr)
 
     def told(self) -> dict[str, object]:
         """All steps; those that were not reached are not ok."""
@@ -133,6 +134,7 @@ def play(story: Story, demo: Demo, page: Page) -> None:
         times = chain.locator("time").all_inner_texts()
         if len(times) < 4 or times != sorted(times):
             raise NotSeen(f"the times {times}")
+        expect(chain).not_to_contain_text("guesses")
         expect(page.locator("#texts")).to_contain_text("Café Blume")
     with story.step():
         page.goto(demo.address)
@@ -187,8 +189,8 @@ def main() -> int:
         with story.step():
             demo.stop()
             wait(lambda: not running(), f"nothing running; there are {running()}")
-    except Exception as unseen:      # said by its step, or by this line when it lay between steps
-        print(f"{type(unseen).__name__}: {unseen}", file=sys.stderr)
+    except Exception as unseen:
+        print(f"{type(unseen).__name__}: {unseen}", file=sys.stderr)      # the step gave its first line
     finally:
         demo.stop()
     told = story.told()

@@ -198,3 +198,21 @@ def test_logged_out_elsewhere_the_page_asks_to_log_in(office: Office, amy: Brows
     other.goto(office.url)
     other.get_by_role("navigation").get_by_role("button", name="Log out").click()
     expect(page).to_have_url(re.compile("/login$"))
+
+
+def test_what_an_older_demo_left_in_the_browser_neither_shows_nor_hides_a_call(
+    office: Office, amy: Browser, desk: Desk
+) -> None:
+    page = ready(office, amy, desk)
+    page.evaluate("""() => {
+      localStorage.setItem("deskbell.session", '"of another box"');
+      localStorage.setItem("deskbell.closed", "[1]");
+      localStorage.setItem("deskbell.last", "500");
+      localStorage.setItem("deskbell.pops", JSON.stringify([{call_id: 7, state: "ended", outcome: "missed",
+        name: "Somebody Else", number: null, presentation: "withheld", last: [], ring_ms: 1000, direction: "in"}]));
+    }""")
+    page.reload()
+    assert office.call(name="Margaret Osei") == 1
+    expect(page.locator(".pop")).to_contain_text("Margaret Osei")
+    page.reload()
+    expect(page.locator(".pop")).to_have_count(1)

@@ -91,10 +91,10 @@ def test_a_killed_demo_leaves_nothing_running() -> None:
     assert_nothing_else_runs(before)
 
 
-def test_a_demo_whose_port_is_taken_says_which() -> None:
+def test_a_demo_whose_port_is_taken_says_which_and_the_way_round() -> None:
     with socket.create_server(("127.0.0.1", 8080)):
-        done = run("image/demo")
-    assert "Port 8080" in refused(done)
+        sentence = refused(run("image/demo"))
+    assert "Port 8080" in sentence and "--web-port" in sentence
 
 
 def test_a_real_modem_needs_the_number_that_is_to_be_texted() -> None:

@@ -159,3 +159,11 @@ def test_an_open_page_keeps_its_session(office: Office, amy: Browser) -> None:
     set_seen(office.db, *sessions, auth.SESSION_IDLE - timedelta(minutes=1))
     auth.mark_seen(office.db, sessions, datetime.now(UTC))
     assert auth.session(office.db, amy.cookies[auth.COOKIE], datetime.now(UTC) + timedelta(hours=11))
+
+
+def test_logging_in_again_ends_the_session_of_before(office: Office, amy: Browser) -> None:
+    old = Browser(amy.port, cookies=dict(amy.cookies))
+    assert old.get("/").status == 200
+    assert amy.log_in().status == 303
+    assert amy.get("/").status == 200 and amy.cookies["deskbell"] != old.cookies["deskbell"]
+    assert old.get("/").status == 303

@@ -19,7 +19,7 @@ import pytest
 from appliance import config
 from appliance.box.notify import Notify
 from appliance.people import users
-from tests.desk import PASSWORD, Office, box_at, eventually
+from tests.desk import PASSWORD, Browser, Office, box_at, eventually
 from web import auth, certificate, server
 
 
@@ -129,6 +129,36 @@ def test_garbage_on_the_line_gets_a_4xx_or_silence(office: Office, said: bytes) 
             answer = b""
     assert answer == b"" or answer.split()[1][:1] in (b"4", b"3") or answer.split()[1] == b"505"
     assert office.server.can_work()
+
+
+def asks(office: Office, said: str, timeout_s: float = 10) -> socket.socket:
+    line = socket.create_connection(("127.0.0.1", office.server.port), timeout=timeout_s)
+    line.sendall(said.encode())
+    return line
+
+
+def test_players_that_pause_and_clients_that_stop_in_mid_sentence_hold_up_nobody(
+        office: Office, amy: Browser) -> None:
+    call_id = office.call()
+    office.ended(call_id, "answered", talk_ms=1000)
+    with office.recorded(call_id).open("ab") as sound:
+        sound.truncate(32_000_000)               # a quarter of an hour
+    slow = [asks(office, f"GET /recording/{call_id} HTTP/1.1\r\nHost: localhost\r\nCookie: {amy.cookie()}\r\n\r\n")
+            for _ in range(6)]
+    assert all(player.recv(100).startswith(b"HTTP/1.1 200") for player in slow)
+    slow += [asks(office, "GET / HTTP/1.1\r\nHost: localh") for _ in range(6)]
+    assert asks(office, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n", 5).recv(99).startswith(b"HTTP/1.1 200")
+    for line in slow:
+        line.close()
+
+
+def test_a_crowd_of_silent_connections_is_turned_away_and_the_pages_go_on(office: Office) -> None:
+    crowd = [socket.create_connection(("127.0.0.1", office.server.port), timeout=10)
+             for _ in range(server.MOST_IDLE_CONNECTIONS + 5)]
+    assert crowd[-1].recv(1) == b""
+    for line in crowd:
+        line.close()
+    eventually(office.server.can_work)
 
 
 def test_a_port_that_is_taken_is_said_in_a_sentence(office: Office) -> None:

@@ -214,4 +214,4 @@ def test_the_watchdog_is_fed_while_the_daemon_works_and_starved_while_it_hangs(o
 def test_the_daemon_stops_when_asked_and_says_so(office: Office) -> None:
     office.daemon.said()
     assert office.daemon.stop() == 0
-    assert "STOPPING=1" in office.daemon.said()
+    wait(lambda: "STOPPING=1" in office.daemon.said(), 5, "the daemon's last word")

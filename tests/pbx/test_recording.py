@@ -11,7 +11,8 @@ import pytest
 
 from tests.pbx.box import wait
 from tests.pbx.office import Office
-from tests.sip import RING, Leg, State, answer, share_of
+from tests.sip import RING, Leg, State, answer, linear, share_of
+from tests.sip_sound import tone
 
 CALLER_HZ, STAFF_HZ = 440, 1000
 
@@ -60,6 +61,14 @@ def test_the_caller_is_on_the_left_and_the_staff_on_the_right(recording_office: 
     assert not list(office.box.raw_recordings.iterdir()), "the raw file was left behind"
 
 
+def test_a_tone_with_late_packets_is_told_from_another() -> None:
+    hum = [linear(byte) for byte in tone(CALLER_HZ)]
+    skipped = hum[:3000] + [0] * 160 + hum[3009:7000] + hum[7013:]
+    assert share_of(skipped, CALLER_HZ) > 0.9 > 0.01 > share_of(skipped, STAFF_HZ)
+    mixed = [(one + two) // 2 for one, two in zip(hum, (linear(byte) for byte in tone(STAFF_HZ)), strict=True)]
+    assert 0.4 < share_of(mixed, CALLER_HZ) < 0.6
+
+
 def test_the_ringing_is_not_recorded(recording_office: Office) -> None:
     office = recording_office
     office.phones_will(answer(after_s=2.0, tone_hz=STAFF_HZ), RING)
@@ -75,8 +84,8 @@ def test_a_missed_call_leaves_no_recording(recording_office: Office) -> None:
     office = recording_office
     call = office.missed(office.mobile())
     office.settle()
+    wait(lambda: not list(office.box.raw_recordings.iterdir()), what="the empty file to be taken away")
     assert office.db.execute("SELECT count(*) FROM recording WHERE call_id = ?", (call["id"],)).fetchone()[0] == 0
-    assert not list(office.box.raw_recordings.iterdir())
 
 
 def test_nothing_is_recorded_unless_the_office_wants_it(office: Office) -> None:

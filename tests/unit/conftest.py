@@ -1,6 +1,7 @@
 """A box in a folder of its own, with a real store on a real file."""
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +24,21 @@ def box(tmp_path: Path) -> Box:
     return made
 
 
-@pytest.fixture
-def db(box: Box) -> Iterator[sqlite3.Connection]:
-    """The migrated store of that box."""
-    made = store.connect(box.store)
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store as migrate() makes it; each test gets a copy."""
+    path = tmp_path_factory.mktemp("new") / "office.db"
+    made = store.connect(path)
     store.migrate(made)
+    made.close()
+    return path
+
+
+@pytest.fixture
+def db(box: Box, new_store: Path) -> Iterator[sqlite3.Connection]:
+    """The migrated store of that box."""
+    shutil.copy(new_store, box.store)
+    made = store.connect(box.store)
     yield made
     made.close()
 

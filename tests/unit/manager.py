@@ -18,11 +18,12 @@ class Asterisk:
     A login that the script says nothing to is accepted.
     """
 
-    def __init__(self, script: Callable[[Request], str | None], banner: bytes = BANNER) -> None:
+    def __init__(self, script: Callable[[Request], str | None], banner: bytes = BANNER,
+                 address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.heard: list[Request] = []
         self.connections = 0
         self._script, self._banner = script, banner
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(address)
         self.address: tuple[str, int] = self._listener.getsockname()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()

@@ -252,13 +252,13 @@ def test_a_caller_who_has_gone_is_not_served_further(
 
 
 def test_a_client_that_says_nothing_is_hung_up_on_and_keeps_nobody_waiting(served: list[str]) -> None:
-    with serving(served, patience_s=0.1) as server, socket.create_connection(server.server_address[:2], 5) as silent:
+    with serving(served, patience_s=0.3) as server, socket.create_connection(server.server_address[:2], 5) as silent:
         assert call(server, environment()) == b'SET VARIABLE "RECORD" "no"\n'
         assert silent.recv(1) == b""
 
 
 def test_a_client_that_never_answers_is_hung_up_on(served: list[str]) -> None:
-    with serving(served, patience_s=0.1) as server, socket.create_connection(server.server_address[:2], 5) as silent:
+    with serving(served, patience_s=0.3) as server, socket.create_connection(server.server_address[:2], 5) as silent:
         silent.sendall(environment())
         with silent.makefile("rb") as heard:
             assert heard.read() == b'SET VARIABLE "RECORD" "no"\n'

@@ -29,7 +29,7 @@ ENV = {"agi_network_script": "ringing", "agi_channel": "PJSIP/line1-00000000", "
 @pytest.fixture
 def server(box: Box, db: sqlite3.Connection, caplog: pytest.LogCaptureFixture) -> Iterator[Server]:
     caplog.set_level(logging.INFO)
-    with Server({"ringing": Bell(box).ringing}, ("127.0.0.1", 0)) as running:
+    with Server({"ringing": Bell(box, patience_s=60).ringing}, ("127.0.0.1", 0)) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield running

@@ -3,9 +3,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -291,86 +289,6 @@ def test_switched_off_texts_are_refused_with_the_reason(box: Box, db: sqlite3.Co
     spool.add(MISSED)
     take(db, box)
     assert db.execute("SELECT code FROM refusal").fetchone()["code"] == "off"
-
-
-def damaged(path: Path, how: str) -> None:
-    good = path.read_bytes() if path.exists() else b""
-    for file in path.parent.glob(path.name + "*"):
-        file.unlink()
-    if how == "missing":
-        return
-    if how == "no spool id":
-        with sqlite3.connect(path) as bare:
-            bare.execute("CREATE TABLE spool (id TEXT NOT NULL)")
-        bare.close()
-        return
-    path.write_bytes({"empty": b"", "garbage": b"\x00\xff garbage" * 999, "torn": good[:5000],
-                      "text": b"Not a ledger at all.\n" * 99}[how])
-
-
-@pytest.mark.parametrize("how", ["missing", "empty", "garbage", "text", "torn", "no spool id"])
-def test_a_broken_spool_is_said_once_and_a_good_one_is_followed_again(
-        box: Box, db: sqlite3.Connection, spool: SpoolFile, how: str, caplog: pytest.LogCaptureFixture) -> None:
-    spool.add(MISSED)
-    spool.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    spool.close()
-    damaged(box.ledger, how)
-    follower = daemon.Follower(db, box, daemon.Keeper(box))
-    for _ in (1, 2):
-        with pytest.raises((sqlite3.Error, OSError)):
-            follower.step()
-        follower.reopen("Asterisk's ledger cannot be read")
-    assert len([line for line in caplog.messages if "cannot be read" in line]) == 1
-    assert outcomes(db) == []
-    for file in box.spool.glob("cel.db*"):
-        file.unlink()
-    good = SpoolFile(box.ledger, "5b02")
-    good.add(MISSED)
-    follower.step()
-    assert outcomes(db) == ["missed"]
-    good.close()
-
-
-def test_a_follower_sees_each_row_as_it_is_written(box: Box, db: sqlite3.Connection, spool: SpoolFile) -> None:
-    follower = daemon.Follower(db, box, daemon.Keeper(box))
-    spool.add(RINGING)
-    follower.step()
-    assert outcomes(db) == [None]
-    writer = threading.Thread(target=lambda: SpoolLater(box).add_end())
-    writer.start()
-    follower.step()
-    writer.join()
-    while outcomes(db) == [None]:
-        follower.step()
-    assert outcomes(db) == ["missed"]
-
-
-class SpoolLater:
-    """Asterisk's own connection, in a thread of its own."""
-
-    def __init__(self, box: Box) -> None:
-        self._db = sqlite3.connect(box.ledger, isolation_level=None)
-
-    def add_end(self) -> None:
-        for row in entries(MISSED)[4:]:
-            self._db.execute("INSERT INTO cel (kind, at, channel, uniqueid, linkedid, extra, boot) "
-                             "VALUES (?, ?, ?, ?, ?, ?, '1')",
-                             (row.kind, str(row.at_us / 1_000_000), row.channel, row.uniqueid, row.linkedid, row.extra))
-        self._db.close()
-
-
-def test_a_spool_that_took_anothers_place_is_noticed(box: Box, db: sqlite3.Connection, spool: SpoolFile) -> None:
-    follower = daemon.Follower(db, box, daemon.Keeper(box))
-    spool.add(MISSED)
-    follower.step()
-    spool.close()
-    for file in box.spool.glob("cel.db*"):
-        file.unlink()
-    later = SpoolFile(box.ledger, "5b03")
-    later.add(MISSED, boot=2)
-    follower.step()
-    assert outcomes(db) == ["missed", "missed"]
-    later.close()
 
 
 def test_the_spool_is_only_read(box: Box, spool: SpoolFile) -> None:

@@ -1,7 +1,8 @@
 """The states of a text, in a real store, without a modem."""
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -20,6 +21,28 @@ def test_a_delayed_text_is_not_due_before_its_time(office: Office) -> None:
     office.call()
     assert outbox.next_due(office.db, SIM, NOW + timedelta(seconds=59)) is None
     assert outbox.next_due(office.db, SIM, NOW + timedelta(seconds=60)) is not None
+
+
+def test_a_text_queued_while_the_clock_was_years_ahead_goes_out(office: Office) -> None:
+    office.call(at=NOW + timedelta(days=1500))
+    assert office.due().number == CALLER
+    office.refused(is_passing=True)
+    assert outbox.next_due(office.db, SIM, NOW + timedelta(seconds=9)) is None, "the pause of the right clock holds"
+    assert outbox.next_due(office.db, SIM, NOW + timedelta(seconds=10)) is not None
+
+
+def test_what_the_radio_asks_ten_times_a_second_walks_no_table(office: Office) -> None:
+    office.call()
+    office.sent(7)
+    asked: list[str] = []
+    office.db.set_trace_callback(asked.append)
+    outbox.next_due(office.db, SIM, NOW)
+    office.report(7)
+    office.db.set_trace_callback(None)
+    plans = [row["detail"] for query in asked if "SELECT" in query.upper() and "segment" in query
+             for row in office.db.execute("EXPLAIN QUERY PLAN " + query)]
+    assert any("segment_queued" in plan for plan in plans) and any("segment_reference" in plan for plan in plans)
+    assert not [plan for plan in plans if re.match("SCAN (segment|sms|every)", plan) and "segment_queued" not in plan]
 
 
 def test_sending_is_written_down_and_then_nobody_else_takes_it(office: Office) -> None:
@@ -197,6 +220,16 @@ def test_of_two_texts_with_one_reference_the_nearer_is_meant(office: Office) -> 
     office.sent(7, later)
     office.report(7, at=later + timedelta(seconds=5))
     assert office.states() == ["sent", "delivered"]
+
+
+def test_a_report_on_a_box_whose_clock_was_never_set_finds_its_text(office: Office) -> None:
+    unset = datetime(1970, 1, 1, 0, 5, tzinfo=UTC)
+    office.call(at=unset)
+    office.sent(7, unset)
+    with store.write(office.db):
+        told = DeliveryReport(7, CALLER, 0, sent_at=NOW, discharged_at=NOW)
+        assert reports.report(office.db, told, unset + timedelta(seconds=9), SIM) == 1
+    assert office.states() == ["delivered"]
 
 
 @pytest.mark.parametrize("spelling", ["01701234567", "00491701234567", "491701234567"])

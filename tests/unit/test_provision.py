@@ -13,6 +13,7 @@ import pytest
 from appliance.box.provision import LEDGER_FIELDS, make_ledger, provision, sip_secret
 from appliance.calls import follow
 from appliance.config import Box, Extension, Trunk
+from appliance.store import db as store
 
 
 def written(box: Box, name: str) -> str:
@@ -69,6 +70,23 @@ def test_a_lost_boot_number_goes_on_after_the_last_one_in_the_ledger(box: Box, t
     (box.asterisk / "boot").write_bytes(torn)
     provision(box, starting_asterisk=True)
     assert "BOOT = 8\n" in written(box, "globals")
+
+
+@pytest.mark.parametrize("own", [None, 3])
+def test_on_a_restored_backup_the_count_goes_on_after_its_last_call(box: Box, own: int | None) -> None:
+    """A call of an older start than the newest is taken for cut: every call of the new box would be."""
+    if own is not None:
+        box.asterisk.mkdir(exist_ok=True)
+        (box.asterisk / "boot").write_text(str(own))
+    restored = store.connect(box.store)
+    store.migrate(restored)
+    with store.write(restored):
+        restored.execute("""
+            INSERT INTO call (box, boot, linkedid, direction, caller_id, presentation, started_at, is_clock_set)
+            VALUES ('box1', 57, '1.0', 'in', '7', 'allowed', '2026-11-21T20:10:23.000Z', 1)""")
+    restored.close()
+    provision(box, starting_asterisk=True)
+    assert "BOOT = 58\n" in written(box, "globals")
 
 
 @pytest.mark.parametrize("torn", [b"", b"\x00" * 32, b"\xff"])

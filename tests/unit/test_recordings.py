@@ -124,6 +124,16 @@ def test_a_folder_in_a_files_place_stops_no_other(box: Box, db: sqlite3.Connecti
     assert "Calls go on." in caplog.text
 
 
+def test_a_link_in_a_files_place_brings_nothing_foreign_to_the_page(box: Box, db: sqlite3.Connection) -> None:
+    add_call(db)
+    foreign = box.state / "foreign"
+    foreign.write_bytes(b"not for the page" * 100)
+    (box.raw_recordings / "1-1.0.raw").symlink_to(foreign)
+    assert recordings.keep_finished(db, box) == []
+    assert recorded(db) == [] and not list(box.recordings.rglob("*.wav"))
+    assert foreign.exists() and not (box.raw_recordings / "1-1.0.raw").is_symlink()
+
+
 def test_the_same_ids_after_a_restart_are_two_recordings(box: Box, db: sqlite3.Connection) -> None:
     first, second = add_call(db, boot=1), add_call(db, boot=2)
     raw(box, sound(1), "1-1.0.raw")

@@ -4,7 +4,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -142,18 +144,21 @@ def test_a_forbidden_system_call_is_refused_and_kills_nobody(name: str) -> None:
     assert unit(name)["SystemCallErrorNumber"] == ["EPERM"]
 
 
+@cache
+def calls_of(word: str) -> frozenset[str]:
+    """The system calls of a group such as @clock; a call itself is its own."""
+    if not word.startswith("@"):
+        return frozenset({word})
+    told = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager", word], capture_output=True, text=True)
+    words = [line.strip() for line in told.stdout.splitlines()[1:]]
+    return frozenset().union(*(calls_of(each) for each in words if each and not each.startswith("#")))
+
+
 def allowed(name: str) -> set[str]:
     """The system calls that the unit's SystemCallFilter= lines let through, in their order."""
-    def members_of(word: str) -> set[str]:
-        if not word.startswith("@"):
-            return {word}
-        told = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager", word], capture_output=True, text=True)
-        words = [line.strip() for line in told.stdout.splitlines()[1:]]
-        return set().union(*(members_of(each) for each in words if each and not each.startswith("#")))
-
     found: set[str] = set()
     for line in unit(name)["SystemCallFilter"]:
-        named = set().union(*(members_of(word) for word in line.removeprefix("~").split()))
+        named = set().union(*(calls_of(word) for word in line.removeprefix("~").split()))
         found = found - named if line.startswith("~") else found | named
     return found
 
@@ -163,6 +168,38 @@ def test_the_calls_daemon_may_ask_whether_the_clock_was_set() -> None:
     assert {"adjtimex", "clock_adjtime"} <= allowed("deskbell-calls")
     assert not {"clock_settime", "settimeofday", "setuid", "chown"} & allowed("deskbell-calls")
     assert unit("deskbell-calls")["CapabilityBoundingSet"] == [""]
+
+
+NO_NEW_CODE = """if True:
+    import ctypes, importlib, mmap
+    PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
+    if ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0):
+        raise SystemExit(77)
+    try:
+        mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    except OSError:
+        pass
+    else:
+        raise SystemExit("the kernel does not refuse it")
+    from appliance.cli import DAEMONS
+    for daemon in DAEMONS.values():
+        importlib.import_module(daemon)
+    from datetime import UTC, datetime
+    from appliance.box import wallclock
+    from appliance.people.users import HASHER
+    from hw import pdu
+    wallclock.is_set(datetime.now(UTC)), HASHER.hash("twelve letters"), pdu.encode("+491701234567", "Hello")
+"""
+
+
+def test_every_daemon_works_without_memory_that_is_written_and_run() -> None:
+    """MemoryDenyWriteExecute=yes stops some ways of calling C."""
+    assert all(unit(f"deskbell-{daemon}")["MemoryDenyWriteExecute"] == ["yes"] for daemon in DAEMONS)
+    told = subprocess.run([sys.executable, "-c", NO_NEW_CODE], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(REPO)})
+    if told.returncode == 77:
+        pytest.skip("this kernel is older than 6.3 and cannot be asked for it")
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 def test_provision_may_give_its_files_to_their_users() -> None:

@@ -173,8 +173,15 @@ function lost(kind) {
 }
 
 function forget() {
-  keep("pops", []);
+  for (const name of ["pops", "closed"]) keep(name, []);
   keep("last", 0);
+}
+
+// Another session may be another box at the same address (a new demo, a restored backup): its calls count anew.
+function begin() {
+  if (kept("session", "") === document.body.dataset.session) return;
+  forget();
+  keep("session", document.body.dataset.session);
 }
 
 dock.addEventListener("click", click => {
@@ -205,5 +212,6 @@ function connect() {
   addEventListener("pagehide", () => port.postMessage({ bye: true }));
   addEventListener("pageshow", shown => { if (shown.persisted) port.postMessage({ after }); });
 }
+begin();
 render();
 connect();

@@ -153,7 +153,8 @@ CREATE TABLE segment (
   delivered_at TEXT,
   UNIQUE (sms_id, part)
 ) STRICT;
-CREATE INDEX segment_open ON segment (reference) WHERE state IN ('sent', 'unknown');
+CREATE INDEX segment_queued ON segment (sms_id) WHERE state = 'queued';
+CREATE INDEX segment_reference ON segment (reference);
 
 -- Why a call was not answered by a text, in words.
 CREATE TABLE refusal (
