@@ -55,20 +55,18 @@ def from_row(call: sqlite3.Row, zone: ZoneInfo, person: Person | None, is_new: b
 
 def people(db: sqlite3.Connection, contact_id: str | None = None) -> dict[str, Person]:
     """One contact or, without an id, all of them, by id."""
-    asked = {"id": contact_id}
+    only, given = ("", ()) if contact_id is None else ("WHERE contact_id = ?", (contact_id,))
     groups: dict[str, set[str]] = defaultdict(set)
-    for row in db.execute("""
-            SELECT contact_group_member.contact_id, contact_group.name
-            FROM contact_group_member JOIN contact_group ON contact_group.id = contact_group_member.contact_group_id
-            WHERE :id IS NULL OR contact_group_member.contact_id = :id""", asked):
+    for row in db.execute(f"""
+            SELECT contact_id, name
+            FROM contact_group_member JOIN contact_group ON contact_group.id = contact_group_id {only}""", given):
         groups[row["contact_id"]].add(row["name"])
     fields: dict[str, dict[str, str]] = defaultdict(dict)
-    for row in db.execute("""
-            SELECT contact_id, name, value FROM contact_field WHERE :id IS NULL OR contact_id = :id""", asked):
+    for row in db.execute(f"SELECT contact_id, name, value FROM contact_field {only}", given):
         fields[row["contact_id"]][row["name"].lower()] = row["value"]
     return {row["id"]: Person(row["name"], frozenset(groups[row["id"]]),
                               fields[row["id"]] | _built_in(row["name"], row["company"] or ""))
-            for row in db.execute("SELECT id, name, company FROM contact WHERE :id IS NULL OR id = :id", asked)}
+            for row in db.execute(f"SELECT id, name, company FROM contact {only.replace('contact_id', 'id')}", given)}
 
 
 def _built_in(name: str, company: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ CREATE TABLE "_sqlite_migrations" (
    "applied_at" TEXT
 );
 INSERT INTO "_sqlite_migrations" VALUES(1,'deskbell','0001_house','2026-11-21 20:45:26.306411+00:00');
-INSERT INTO "_sqlite_migrations" VALUES(2,'deskbell','0002_texts','2026-11-21 20:53:44.517885+00:00');
+INSERT INTO "_sqlite_migrations" VALUES(2,'deskbell','0002_texts','2026-11-21 21:27:43.869644+00:00');
 CREATE TABLE call (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   box TEXT NOT NULL,
@@ -335,7 +335,8 @@ CREATE INDEX call_live ON call (id) WHERE ended_at IS NULL;
 CREATE INDEX ledger_event_call ON ledger_event (boot, linkedid);
 CREATE UNIQUE INDEX event_once ON event (call_id, kind) WHERE kind IN ('ringing', 'answered', 'ended', 'recording');
 CREATE INDEX sms_number ON sms (number, created_at);
-CREATE INDEX segment_open ON segment (reference) WHERE state IN ('sent', 'unknown');
+CREATE INDEX segment_queued ON segment (sms_id) WHERE state = 'queued';
+CREATE INDEX segment_reference ON segment (reference);
 CREATE INDEX contact_group_member_contact ON contact_group_member (contact_id);
 CREATE INDEX occurrence_due ON occurrence (due_at) WHERE state IN ('waiting', 'running');
 CREATE INDEX recipient_waiting ON recipient (occurrence_id, stage, id) WHERE state = 'waiting';

@@ -12,7 +12,7 @@ from appliance.config import Box, Modem
 from appliance.people import contacts
 from appliance.settings import Settings
 from appliance.store import db as store
-from appliance.texts import facts, outbox, rulebook
+from appliance.texts import facts, guards, outbox, rulebook
 from appliance.texts.conditions import KNOWN, NEW_CALLER, Conditions, RuleError
 from appliance.texts.rules import Rule
 from tests.unit.texting import CALLER, NOW, OTHER, Office, office
@@ -209,3 +209,31 @@ def test_a_call_from_before_the_clock_was_set_is_answered_once_it_ends(office: O
             (CALLER, CALLER, store.iso(old), store.iso(old)))
         outbox.after_call(office.db, office.box, 1, Settings(), NOW)
     assert office.states() == ["queued"]
+
+
+def steps(office: Office, call_id: int) -> int:
+    """SQLite's own steps, in hundreds, to know all a rule asks of this call."""
+    done = 0
+
+    def one() -> int:
+        nonlocal done
+        done += 1
+        return 0
+
+    office.db.set_progress_handler(one, 100)
+    for _ in range(20):
+        assert facts.of_call(office.db, office.box, call_id) is not None
+        guards.recent(office.db, CALLER, NOW, since=NOW)
+    office.db.set_progress_handler(None, 0)
+    return done
+
+
+def test_a_big_book_and_a_long_history_cost_a_call_no_more(office: Office) -> None:
+    group(office, "Anna Petrova", CALLER, "VIP", bike="tandem")
+    call_id = office.call()
+    few = steps(office, call_id)
+    for person in range(400):
+        group(office, f"Somebody {person}", f"+49171{1_000_000 + person}", "VIP", bike="tandem")
+    for caller in range(400):
+        office.call(f"+49171{1_000_000 + caller}", NOW - timedelta(days=20, minutes=caller))
+    assert steps(office, call_id) < 1.1 * few + 2
