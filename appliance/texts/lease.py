@@ -71,10 +71,10 @@ def _wait(db: sqlite3.Connection, campaign: sqlite3.Row, reason: str, now: datet
 
 
 def halt(db: sqlite3.Connection, campaign_id: int, reason: str, now: datetime) -> None:
-    """Pauses a running campaign: a person must look first."""
+    """Pauses a campaign: a person must look first."""
     with write(db):
         if db.execute("""
                 UPDATE campaign
                 SET state = 'paused', reason = ?, updated_at = ?
-                WHERE id = ? AND state = 'running'""", (reason, iso(now), campaign_id)).rowcount:
+                WHERE id = ? AND state IN ('scheduled', 'running')""", (reason, iso(now), campaign_id)).rowcount:
             campaigns.tell(db, now)

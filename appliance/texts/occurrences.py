@@ -22,6 +22,8 @@ from hw import pdu
 
 BATCH = 100                         # texts in a write(): their fsync must not delay a call
 OFF = "The box was off then, or did not know the time."
+UNREADABLE = (schedule.ScheduleError, LookupError, TypeError, ValueError)   # what only a foreign hand can have written
+UNREADABLE_WORDS = "It cannot be read ({}), so nothing of it goes. Stop it and write it anew."
 NOBODY = "Nobody is in it any more who may be texted, so nobody was."
 
 
@@ -42,19 +44,38 @@ def expand_due(db: sqlite3.Connection, box: Box, now: datetime, is_clock_set: bo
             WHERE state = 'stopped' AND EXISTS (SELECT 1 FROM sms WHERE campaign_id = campaign.id AND state = 'queued'
                                                 AND campaign_id IS NOT NULL)""").fetchall():
         campaigns.cancel_waiting(db, row["id"], now)
-    for campaign in db.execute("SELECT * FROM campaign WHERE state IN ('scheduled', 'running', 'paused')").fetchall():
-        _plan(db, box, campaign, now)
     set_, queued = settings.read(db), 0
     for row in db.execute("""
-            SELECT occurrence.id
-            FROM occurrence JOIN campaign ON campaign.id = occurrence.campaign_id
-            WHERE (occurrence.state = 'running' OR occurrence.state = 'waiting' AND occurrence.due_at <= ?)
-              AND campaign.state IN ('scheduled', 'running')
-            ORDER BY occurrence.due_at, occurrence.id""", (iso(now),)).fetchall():
-        queued += _go_on(db, box, set_, row["id"], now)
-    for campaign in db.execute("SELECT * FROM campaign WHERE state = 'running'").fetchall():
+            SELECT id
+            FROM campaign
+            WHERE state IN ('scheduled', 'running', 'paused')
+            ORDER BY id""").fetchall():
+        try:
+            queued += _serve(db, box, set_, row["id"], now)
+        except UNREADABLE as broken:
+            lease.halt(db, row["id"], UNREADABLE_WORDS.format(f"{type(broken).__name__}: {broken}"), now)
+    return queued
+
+
+def _serve(db: sqlite3.Connection, box: Box, set_: Settings, campaign_id: int, now: datetime) -> int:
+    """How many texts of one campaign were queued, whatever of it was due."""
+    _plan(db, box, _campaign(db, campaign_id), now)
+    queued = 0
+    for row in db.execute("""
+            SELECT id
+            FROM occurrence
+            WHERE campaign_id = ? AND (state = 'running' OR state = 'waiting' AND due_at <= ?)
+            ORDER BY due_at, id""", (campaign_id, iso(now))).fetchall():
+        if _campaign(db, campaign_id)["state"] in ("scheduled", "running"):
+            queued += _go_on(db, box, set_, row["id"], now)
+    if (campaign := _campaign(db, campaign_id))["state"] == "running":
         lease.renew(db, box, set_, campaign, now)
     return queued
+
+
+def _campaign(db: sqlite3.Connection, campaign_id: int) -> sqlite3.Row:
+    row: sqlite3.Row = db.execute("SELECT * FROM campaign WHERE id = ?", (campaign_id,)).fetchone()
+    return row
 
 
 def _plan(db: sqlite3.Connection, box: Box, campaign: sqlite3.Row, now: datetime) -> None:
@@ -110,6 +131,7 @@ def _go_on(db: sqlite3.Connection, box: Box, set_: Settings, occurrence_id: int,
                 SET state = 'running', reason = NULL, updated_at = ?
                 WHERE id = ? AND state = 'scheduled'""", (iso(now), row["campaign_id"]))
             campaigns.tell(db, now)
+        lease.renew(db, box, set_, _campaign(db, row["campaign_id"]), now)
     if not row["is_expanded"]:
         _expand(db, box, set_, row, now)
     queued = 0

@@ -88,7 +88,7 @@ def _of_campaigns(db: sqlite3.Connection, sim: str, now: datetime) -> int | None
         SELECT sms.id, sms.due_at
         FROM sms
         WHERE sms.campaign_id = :campaign AND sms.state = 'queued' AND sms.campaign_id IS NOT NULL
-          AND sms.due_at <= :now AND {_MINE}
+          AND (sms.due_at <= :now OR sms.updated_at > :now) AND {_MINE}
         ORDER BY sms.due_at, sms.id
         LIMIT 1""", {**asked, "campaign": campaign["id"]}).fetchone())]
     return min(firsts)[1] if firsts else None

@@ -260,6 +260,24 @@ def test_cut_off_in_the_middle_of_the_recipients_it_begins_them_anew(office: Mai
     assert office.db.execute("SELECT count(*), count(DISTINCT text) FROM recipient").fetchone()[:] == (5, 1)
 
 
+def test_a_campaign_that_cannot_be_read_is_halted_and_stops_no_other(office: Mailing) -> None:
+    office.people(1)
+    bad, good = office.start(schedule={"kind": "after", "delay_min": 1}), office.start()
+    office.db.execute("UPDATE campaign SET schedule = '{\"kind\": \"weekly\"}' WHERE id = ?", (bad,))
+    assert office.sends(3) == [mobile(0)]
+    assert office.state(bad)[0] == "paused" and "Stop it and write it anew" in str(office.state(bad)[1])
+    assert office.state(good)[0] == "done"
+
+
+def test_the_first_text_does_not_wait_until_all_are_queued(office: Mailing) -> None:
+    office.people(2)
+    office.start()
+    office.db.execute("""CREATE TRIGGER nobody_waits BEFORE INSERT ON sms WHEN new.campaign_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM campaign WHERE id = new.campaign_id AND sends_until IS NOT NULL)
+        BEGIN SELECT RAISE(ABORT, 'queued before it may be sent'); END""")
+    assert office.tick() == 2
+
+
 def test_a_bad_one_never_stops_the_rest(office: Mailing) -> None:
     office.contact("Book Bert", mobile(1), "Riders", story="ж" * 20000)
     office.contact("Short Sue", mobile(2), "Riders", story="Hi")
