@@ -22,9 +22,10 @@ from hw.gsm import GsmError
 
 ANSWER_S = 75.0              # a text may be on its way first, then a USSD answer takes its 30 s
 LONGEST = 4096
-FORBIDDEN = re.compile(
-    r"AT\s*(D|A(?!T)|\+CMG[SWDC]|\+CMSS|\+CNMA|\+CPIN\s*=|\+CPWD|\+CLCK\s*=|\+CUSD|\+CNMI\s*=|\+CPMS\s*=|\+CMGF\s*=|"
-    r"\+CMEE\s*=|\+CLIP\s*=|E\d|V\d|Q\d|Z|&F|\+IPR\s*=)", re.IGNORECASE)
+PLAIN = re.compile(r"(?:I\d*|&V\d*)?", re.IGNORECASE)    # of the commands of letters alone: any other may hide a D
+EXTENDED = re.compile(r"[+^$%*!#@_]([A-Z0-9:]+)(\?|=.*)?", re.IGNORECASE)
+NEVER = {"CMGS", "CMGW", "CMGD", "CMGC", "CMSS", "CNMA", "CUSD", "CPWD"}
+ONLY_ASKED = {"CPIN", "CLCK", "CNMI", "CPMS", "CMGF", "CMEE", "CLIP", "IPR", "ICF", "IFC"}
 
 
 class ControlError(Exception):
@@ -36,10 +37,19 @@ def refusal(command: str) -> str | None:
     plain = command.strip()
     if not re.fullmatch(r"(?i)at[ -~]*", plain) or len(plain) > 300:
         return "An AT command begins with AT and is one line of plain characters."
-    if any(FORBIDDEN.match("AT" + part.strip().removeprefix("AT").removeprefix("at")) for part in plain.split(";")):
+    if not all(_is_harmless(part.strip()) for part in plain[2:].split(";")):
         return ("That command sends, dials, deletes, locks or changes what the radio relies on. Texts go through the "
                 "outbox, a PIN into its secret file, a balance by `deskbell modem ussd`.")
     return None
+
+
+def _is_harmless(part: str) -> bool:
+    if PLAIN.fullmatch(part):
+        return True
+    found = EXTENDED.fullmatch(part)
+    if found is None or found[1].upper() in NEVER:
+        return False
+    return found[1].upper() not in ONLY_ASKED or found[2] in ("?", "=?")
 
 
 def path(box: Box) -> Path:
