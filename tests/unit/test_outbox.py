@@ -224,7 +224,7 @@ def test_of_two_texts_with_one_reference_the_nearer_is_meant(office: Office) -> 
 
 
 def test_a_report_on_a_box_whose_clock_was_never_set_finds_its_text(office: Office) -> None:
-    unset = datetime(1970, 1, 1, 0, 5, tzinfo=UTC)
+    unset = datetime(1970, 1, 1, 9, 5, tzinfo=UTC)
     office.call(at=unset)
     office.sent(7, unset)
     with store.write(office.db):
