@@ -42,7 +42,7 @@ def test_what_the_radio_asks_ten_times_a_second_walks_no_table(office: Office) -
     plans = [row["detail"] for query in asked if "SELECT" in query.upper() and "segment" in query
              for row in office.db.execute("EXPLAIN QUERY PLAN " + query)]
     assert any("segment_queued" in plan for plan in plans) and any("segment_reference" in plan for plan in plans)
-    partial = ("segment_queued", "sms_queued", "sms_sending", "sms_campaign_queued")     # hold what waits and nothing else
+    partial = ("segment_queued", "sms_queued", "sms_sending", "sms_campaign_queued")  # hold only what waits
     assert not [plan for plan in plans if re.match("SCAN (segment|sms|every)", plan) and not plan.endswith(partial)]
 
 
