@@ -175,3 +175,12 @@ def test_a_clock_that_was_put_back_holds_the_sim_up_no_longer_than_it_was_put_ba
     office.sends(60)
     office.now -= timedelta(seconds=50)
     assert 5 <= len(office.sends(90)) <= 20
+
+
+def test_group_texts_queued_while_the_clock_was_ahead_go_once_it_is_right(office: Mailing) -> None:
+    office.sim(pace_s=0, hourly=0, daily=0)
+    office.pass_(days=100)
+    office.start()
+    office.tick()
+    office.now -= timedelta(days=100)
+    assert len(office.sends(5)) == 60
