@@ -33,8 +33,20 @@ def routes(app: bottle.Bottle, office: Office) -> None:
 def _list(office: Office) -> str:
     before, unread_only = forms.asked_id("before"), request.query.get("show") == "unread"
     page = conversations.page(office.db, before, unread_only=unread_only)
-    return office.render("conversations.html", tab="conversations", page=page, before=before, unread_only=unread_only,
-                         counts=listing.counts(office.db), writer=_writer(office))
+    news = {talk.number: _news(office.db, talk.number) for talk in page.conversations
+            if talk.unread and talk.last.direction == "out"}
+    return office.render("conversations.html", tab="conversations", page=page, before=before, news=news,
+                         unread_only=unread_only, counts=listing.counts(office.db), writer=_writer(office))
+
+
+def _news(db: sqlite3.Connection, number: str) -> str:
+    """The last unread text of a number to which something of ours went meanwhile."""
+    return str(db.execute("""
+        SELECT text
+        FROM sms
+        WHERE number = ? AND direction = 'in' AND read_at IS NULL
+        ORDER BY id DESC
+        LIMIT 1""", (number,)).fetchone()["text"])
 
 
 def _thread(office: Office, number: str, problem: str = "", text: str = "") -> str:

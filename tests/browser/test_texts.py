@@ -37,7 +37,9 @@ def full(office: Office) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 390, 900, 1280])
-def test_no_page_about_texts_scrolls_sideways(office: Office, amy: Browser, desk: Desk, width: int, scheme: str) -> None:
+def test_no_page_about_texts_scrolls_sideways(
+    office: Office, amy: Browser, desk: Desk, width: int, scheme: str
+) -> None:
     full(office)
     page = desk(amy, width, 844, color_scheme=scheme).new_page()
     for path in PAGES:
@@ -48,7 +50,6 @@ def test_no_page_about_texts_scrolls_sideways(office: Office, amy: Browser, desk
 def test_the_box_counts_as_the_network_does(office: Office, amy: Browser, desk: Desk) -> None:
     page = desk(amy).new_page()
     page.goto(office.url + "/texts/new")
-    page.wait_for_load_state("networkidle")
     for text in WRITTEN:
         page.fill("#text", text)
         size = alphabet.size(text.strip())
@@ -111,7 +112,6 @@ def test_a_running_campaign_moves_by_itself(office: Office, amy: Browser, desk: 
 def test_a_text_that_comes_shows_in_the_rail_and_is_answered(office: Office, amy: Browser, desk: Desk) -> None:
     page = desk(amy).new_page()
     page.goto(office.url + "/")
-    page.wait_for_load_state("networkidle")
     came(office, MARGARET, "Are you open?")
     expect(page.locator(".rail .n")).to_have_text("1")
     page.get_by_role("link", name="Texts").first.click()

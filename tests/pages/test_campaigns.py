@@ -87,7 +87,9 @@ def test_what_nobody_saw_is_not_sent_but_shown(office: Office, amy: Browser) -> 
         ({"sim": "other"}, "no SIM"),
     ],
 )
-def test_what_cannot_be_sent_is_said_in_a_sentence(office: Office, amy: Browser, given: dict[str, str], said: str) -> None:
+def test_what_cannot_be_sent_is_said_in_a_sentence(
+    office: Office, amy: Browser, given: dict[str, str], said: str
+) -> None:
     answer = amy.post(NEW, filled(office, **given))
     assert answer.status == 400 and said in html.unescape(answer.text)
     assert 'role="alert"' in answer.text and campaigns_of(office) == 0

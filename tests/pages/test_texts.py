@@ -32,6 +32,13 @@ def test_a_text_that_came_is_unread_until_somebody_opens_the_conversation(office
     assert "unread" not in re.sub(r"show=unread", "", amy.get("/").text)
 
 
+def test_what_nobody_read_is_shown_although_a_group_text_went_after_it(office: Office, amy: Browser) -> None:
+    came(office, MARGARET, "My wheel wobbles")
+    running(office)
+    page = amy.get("/texts").text
+    assert "My wheel wobbles" in page and "hello Margaret" not in page
+
+
 def test_a_reply_is_queued_to_go_at_once_and_stands_in_the_conversation(office: Office, amy: Browser) -> None:
     came(office, MARGARET, "Are you open?")
     answer = amy.post("/texts/with", {"number": MARGARET, "text": "Yes, until 18:00."})

@@ -38,7 +38,8 @@ def shop(folder: Path, **more: object) -> Office:
         groups.add(db, "Nobody yet")
         db.execute("INSERT INTO sim (name, price, allowance) VALUES ('sim1', '0.04', 1500)")
         db.execute(
-            "INSERT INTO modem (name, state, operator, signal_dbm, updated_at) VALUES ('sim1', 'registered', 'EE', -73, ?)",
+            "INSERT INTO modem (name, state, operator, signal_dbm, updated_at) "
+            "VALUES ('sim1', 'registered', 'EE', -73, ?)",
             (store.iso(now),),
         )
     return office

@@ -1,7 +1,7 @@
 // The text box: counts texts and characters while one types, with the tables of the box itself, so that both say the same;
 // offers plainer spellings; fills in kept answers and fields; asks for the sums again when a form of a group text changes.
 const SVG = "http://www.w3.org/2000/svg";
-const AGAIN_MS = 500;
+const AGAIN_MS = 800;
 const fill = (pattern, given) => pattern.replace(/\{(\w+)\}/g, (_, name) => given[name]);
 const part = (box, name) => box.querySelector(`[data-of="${name}"]`);
 const tables = new WeakMap();
