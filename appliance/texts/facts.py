@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from appliance.box.wallclock import EARLIEST
 from appliance.config import Box
 from appliance.people import numbers
 from appliance.people.numbers import Kind
@@ -15,7 +16,7 @@ from appliance.texts.conditions import KNOWN, NEW_CALLER
 from appliance.texts.rules import CallFacts
 
 COLUMNS = """call.id, call.direction, call.outcome, call.number, call.presentation, call.trunk, call.talk_ms,
-  call.ring_ms, call.started_at, call.answered_at, call.ended_at, call.is_clock_set,
+  call.ring_ms, call.started_at, call.answered_at, call.ended_at,
   coalesce(call.contact_id, contact_number.contact_id) AS person
   FROM call LEFT JOIN contact_number ON contact_number.number = call.number"""
 
@@ -43,13 +44,12 @@ def of_call(db: sqlite3.Connection, box: Box, call_id: int) -> CallFacts | None:
 
 def from_row(call: sqlite3.Row, zone: ZoneInfo, person: Person | None, is_new: bool, kind: Kind) -> CallFacts:
     """The facts of a row with COLUMNS."""
-    is_clock_set = bool(call["is_clock_set"])
+    began, ended = parse_time(call["started_at"]), parse_time(call["ended_at"])
     groups = person.groups | {KNOWN} if person else frozenset({NEW_CALLER}) if is_new else frozenset()
     return CallFacts(
         call["direction"], call["outcome"], call["number"], call["presentation"], kind,
         (call["talk_ms"] or 0) / 1000, (call["ring_ms"] or 0) / 1000, call["trunk"], groups,
-        parse_time(call["started_at"]).astimezone(zone) if is_clock_set else None,
-        parse_time(call["ended_at"]).astimezone(zone) if is_clock_set else None,
+        began.astimezone(zone) if began >= EARLIEST else None, ended.astimezone(zone) if ended >= EARLIEST else None,
         person.fields if person else {})
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from appliance import hours
+from appliance.box.wallclock import EARLIEST
 from appliance.config import Box
 from appliance.people.numbers import Kind
 from appliance.settings import Settings
@@ -136,8 +137,11 @@ def _too_often(why: Purpose, recent: Recent, settings: Settings, now: datetime) 
 
 
 def quiet(settings: Settings, at: datetime) -> Refusal | Later | None:
-    """What the quiet hours make of a text that would go at `at`; None outside of them."""
-    if not hours.is_between(settings.quiet_from, settings.quiet_until, at):
+    """What the quiet hours make of a text that would go at `at`; None outside of them.
+
+    A clock that was never set knows no night: then a text goes.
+    """
+    if at < EARLIEST or not hours.is_between(settings.quiet_from, settings.quiet_until, at):
         return None
     return QUIET if settings.quiet_does == "drop" else Later(hours.next_time(settings.quiet_until, at))
 
@@ -146,10 +150,10 @@ def recent(db: sqlite3.Connection, number: str | None, now: datetime, *, since: 
            own: Collection[str] = ()) -> Recent:
     """What check() asks of `number`. since: when the call began that is to be answered; own: own_numbers()."""
     texts = db.execute("""
-        SELECT max(created_at) AS last, coalesce(sum(created_at > ?), 0) AS today
+        SELECT max(created_at) AS last, coalesce(sum(created_at > ? AND created_at <= ?), 0) AS today
         FROM sms
         WHERE number = ? AND direction = 'out' AND (is_automatic = 1 OR rule IS NOT NULL)
-          AND state NOT IN ('failed', 'cancelled', 'expired')""", (iso(now - DAY), number)).fetchone()
+          AND state NOT IN ('failed', 'cancelled', 'expired')""", (iso(now - DAY), iso(now), number)).fetchone()
     is_opted_out = db.execute("SELECT 1 FROM opt_out WHERE number = ?", (number,)).fetchone() is not None
     return Recent(parse_time(texts["last"]) if texts["last"] else None, texts["today"], _of_the_box(db, now),
                   is_opted_out, number in own, _is_bouncing(db, number, now),
@@ -198,8 +202,8 @@ def _lacks(db: sqlite3.Connection, sim: sqlite3.Row, now: datetime) -> Shortage 
     used: int = db.execute("""
         SELECT count(*) AS used
         FROM segment
-        WHERE sending_at >= ? AND state IN ('sent', 'delivered', 'unknown') AND coalesce(sim, ?) = ?""",
-        (iso(month_start(sim["allowance_day"], now)), sim["name"], sim["name"])).fetchone()["used"]
+        WHERE sending_at BETWEEN ? AND ? AND state IN ('sent', 'delivered', 'unknown') AND coalesce(sim, ?) = ?""",
+        (iso(month_start(sim["allowance_day"], now)), iso(now), sim["name"], sim["name"])).fetchone()["used"]
     return Shortage.ALLOWANCE if used >= sim["allowance"] else None
 
 
@@ -220,8 +224,8 @@ def _of_the_box(db: sqlite3.Connection, now: datetime) -> int:
     return int(db.execute("""
         SELECT count(*)
         FROM sms
-        WHERE is_automatic = 1 AND created_at > ? AND state NOT IN ('cancelled', 'expired')""",
-        (iso(now - HOUR),)).fetchone()[0])
+        WHERE is_automatic = 1 AND created_at > ? AND created_at <= ? AND state NOT IN ('cancelled', 'expired')""",
+        (iso(now - HOUR), iso(now))).fetchone()[0])
 
 
 def _is_bouncing(db: sqlite3.Connection, number: str | None, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from appliance.box.wallclock import EARLIEST
 from appliance.config import Box
 from appliance.people import numbers
 from appliance.people.numbers import Kind
@@ -116,10 +117,10 @@ class _Memory:
 def rehearse(db: sqlite3.Connection, box: Box, wanted: Sequence[Rule], settings: Settings, now: datetime,
              days: int = DAYS) -> Rehearsal:
     """What these rules would have done with the calls of the last `days`. Writes nothing."""
-    since, settings = now - timedelta(days=days), replace(settings, closed_until="")
+    since, settings = max(now - timedelta(days=days), EARLIEST), replace(settings, closed_until="")
     calls = db.execute(f"""
         SELECT {facts.COLUMNS}
-        WHERE call.started_at >= ? AND call.started_at <= ? AND call.ended_at IS NOT NULL AND call.is_clock_set = 1
+        WHERE call.started_at >= ? AND call.started_at <= ? AND call.ended_at IS NOT NULL
           AND call.direction IN ('in', 'out')
         ORDER BY call.ended_at, call.id""", (iso(since), iso(now))).fetchall()
     people = facts.people(db)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from appliance import hours
+from appliance.box.wallclock import EARLIEST
 from appliance.people.numbers import Kind
 from appliance.settings import Settings
 from appliance.texts import guards, templates
@@ -24,7 +25,7 @@ __all__ = ["CallFacts", "Draft", "Later", "Recent", "Refusal", "Rule", "decide",
 class CallFacts:
     """What a rule asks of a call that has ended. number is E.164, None when the line gave none that is one.
 
-    at is when it began and ended_at when it was over, both in shop time (None: the clock was not set, now counts).
+    at is when it began and ended_at when it was over, both in shop time (None: the clock was never set, now counts).
     groups: the names of the contact's groups, and one of conditions.NEW_CALLER and conditions.KNOWN. fields: what the
     text may name of the contact; {shop} and {number} are there for every call.
     """
@@ -157,8 +158,10 @@ def _answer(call: CallFacts, rule: Rule, recent: Recent, settings: Settings, now
     return Draft(call.number, text, rule.key, due_at, _expiry(due_at, rule, settings))
 
 
-def _expiry(due_at: datetime, rule: Rule, settings: Settings) -> datetime:
-    """When the text is too late; at the latest when the quiet hours begin."""
+def _expiry(due_at: datetime, rule: Rule, settings: Settings) -> datetime | None:
+    """When the text is too late; at the latest when the quiet hours begin. None by a clock that is about to jump."""
+    if due_at < EARLIEST:
+        return None
     expires_at = due_at + timedelta(minutes=rule.expiry_min)
     if settings.quiet_from == settings.quiet_until:
         return expires_at

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -91,6 +91,17 @@ def test_the_fourth_text_within_a_day_is_one_too_many(office: Office) -> None:
     assert office.refusals() == ["texted 3 times within a day"]
     office.call(at=NOW + timedelta(hours=24, seconds=1))
     assert office.states()[3:] == ["queued"], "the first of them is a day ago"
+
+
+def test_a_box_whose_clock_fell_back_to_1970_still_texts_by_day_and_night(office: Office) -> None:
+    """Everything it ever sent lies ahead of its clock: none of it is of this hour, day or month."""
+    for caller in range(5):
+        office.call(f"+4917012345{caller:02}")
+        office.sent(caller)
+    limited(office, allowance=4)
+    office.call(OTHER, at=datetime(1970, 1, 1, 0, 5, tzinfo=UTC), settings=replace(Settings(), breaker_an_hour=2))
+    row = office.db.execute("SELECT due_at, expires_at FROM sms WHERE number = ?", (OTHER,)).fetchone()
+    assert tuple(row) == ("1970-01-01T00:05:00.000Z", None), "its hour is not known, and the clock is about to jump"
 
 
 def test_a_caller_who_opted_out_is_not_texted(office: Office) -> None:

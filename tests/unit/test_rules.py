@@ -261,7 +261,7 @@ def test_a_shop_without_quiet_hours_texts_at_night() -> None:
 
 @pytest.mark.parametrize(("night", "morning_utc"), [
     (datetime(2027, 3, 27, 23, tzinfo=BERLIN), datetime(2027, 3, 28, 6, tzinfo=UTC)),
-    (datetime(2026, 10, 24, 23, tzinfo=BERLIN), datetime(2026, 10, 25, 7, tzinfo=UTC)),
+    (datetime(2027, 10, 30, 23, tzinfo=BERLIN), datetime(2027, 10, 31, 7, tzinfo=UTC)),
 ])
 def test_the_morning_after_the_clocks_change_is_at_eight_too(night: datetime, morning_utc: datetime) -> None:
     draft = decided(at(night), now=night)
