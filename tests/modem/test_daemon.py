@@ -47,13 +47,13 @@ def test_a_long_cyrillic_text_goes_in_two_parts_that_a_telephone_joins(
 
 def test_killed_between_sending_and_the_answer_is_unknown_and_never_sent_twice(
         box: Box, sim: GsmSim, until: Until) -> None:
-    sim.network_s, sim.report_after_s = 0.5, None
+    sim.report_after_s = None
+    sim.outcomes += script("late 2")
     box.start()
     box.text()
-    until(lambda: handed_over(sim) == 1)
+    until(lambda: len(sim.air) == 1)
     assert box.states() == ["sending"], "committed before the modem is touched"
     box.kill()
-    until(lambda: len(sim.air) == 1)
     box.start()
     box.until("unknown")
     assert "may have been sent" in box.reason()
