@@ -227,7 +227,8 @@ def _check_modems(box: Box) -> None:
     names, ports = [modem.name for modem in box.modems], [modem.port for modem in box.modems]
     for modem in box.modems:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,31}", modem.name):
-            raise ConfigError(f"name = {modem.name!r}: a modem's name is up to 32 letters, digits, dots, dashes or spaces.")
+            raise ConfigError(f"name = {modem.name!r}: a modem's name is up to 32 letters, digits, dots, dashes "
+                              "or spaces.")
         if names.count(modem.name) > 1:
             raise ConfigError(f"two modems are called {modem.name!r}; each SIM needs its own name.")
         if ports.count(modem.port) > 1:

@@ -227,5 +227,5 @@ def _leg(row: sqlite3.Row) -> Leg:
 
 def _text(row: sqlite3.Row) -> Text:
     return Text(row["state"], row["text"], row["reason"], row["rule_name"], row["segments"],
-                parse_time(row["created_at"]), parse_time(row["due_at"]), _time(row["sent_at"]), _time(row["delivered_at"]),
-                parse_time(row["updated_at"]))
+                parse_time(row["created_at"]), parse_time(row["due_at"]), _time(row["sent_at"]),
+                _time(row["delivered_at"]), parse_time(row["updated_at"]))
