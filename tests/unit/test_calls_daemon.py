@@ -25,6 +25,8 @@ from appliance.config import Box
 from tests.unit.manager import Asterisk, Request
 from tests.unit.spool import MISSED, SpoolFile, entries
 
+pytestmark = pytest.mark.xdist_group("the ports of Asterisk and the bell")
+
 REPO = Path(__file__).resolve().parents[2]
 RINGING = "\n".join(MISSED.splitlines()[:5])
 

@@ -14,6 +14,8 @@ from appliance import cli, settings
 from appliance.config import Box
 from appliance.store import db as store
 
+pytestmark = pytest.mark.xdist_group("the ports of Asterisk and the bell")
+
 REPO = Path(__file__).resolve().parents[2]
 DESKBELL = [sys.executable, "-P", "-m", "appliance.cli"]      # as image/deskbell starts it
 

@@ -13,6 +13,8 @@ import pytest
 
 from appliance.cli import DAEMONS
 
+pytestmark = pytest.mark.xdist_group("the ports of Asterisk and the bell")
+
 REPO = Path(__file__).resolve().parents[2]
 UNITS = REPO / "systemd"
 SERVICES = sorted(file.stem for file in UNITS.glob("*.service"))

@@ -36,7 +36,7 @@ class Office:
                 INSERT INTO call (box, boot, linkedid, trunk, direction, caller_id, number, presentation, started_at,
                                   answered_at, ended_at, ring_ms, talk_ms, outcome, is_clock_set)
                 VALUES ('box1', 1, ?, 'line1', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 1)""",
-                (str(self.calls), direction, number or "", number, presentation, store.iso(began),
+                (f"office-{self.calls}", direction, number or "", number, presentation, store.iso(began),
                  store.iso(began) if outcome == "answered" else None, store.iso(at),
                  talk_s * 1000 if outcome == "answered" else None, outcome)).lastrowid
             assert call_id is not None
