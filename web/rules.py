@@ -145,7 +145,7 @@ def _page(office: Office, rule: Rule, given: Mapping[str, Any] | None = None, pr
                          most=MOST_SHOWN, happens=HAPPENS, whens=WHENS, whom=WHOM,
                          groups=rulebook.group_names(office.db),
                          weekdays=list(hours.WEEKDAYS), day_names=DAY_NAMES, price=sim.price_of_one,
-                         trunks=office.box.trunks, writer=Writer(office.box, office.words, office.clock()),
+                         lines=_lines(office), writer=Writer(office.box, office.words, office.clock()),
                          seen=given["text"].replace("{shop}", settings.read(office.db).shop_name),
                          settings=settings.read(office.db), **measures(office, given["text"]))
 
@@ -202,8 +202,10 @@ def _whole(office: Office, text: str) -> int | None:
         raise RuleError(office.words("“%(given)s” is no whole number. Write digits, such as 30.", given=text)) from None
 
 
-def _lines(office: Office) -> list[str]:
-    return [trunk.key for trunk in office.box.trunks] + [modem.name for modem in office.box.modems]
+def _lines(office: Office) -> dict[str, str]:
+    """The lines a call can come over, with their names: a SIM is one too."""
+    names = {trunk.key: trunk.name for trunk in office.box.trunks}
+    return {line: names.get(line, line) for line in rulebook.lines(office.box)}
 
 
 DAY_NAMES = {"mon": N_("Mon"), "tue": N_("Tue"), "wed": N_("Wed"), "thu": N_("Thu"), "fri": N_("Fri"), "sat": N_("Sat"),
@@ -225,8 +227,8 @@ def sentence(rule: Rule, office: Office) -> str:
         parts.append(words("from %(whom)s", whom=words.both([words(WHOM[group]) if group in WHOM else f"“{group}”"
                                                               for group in it.groups])))
     if it.trunks:
-        names = {trunk.key: trunk.name for trunk in office.box.trunks}
-        parts.append(words("on %(days)s", days=words.both([names.get(trunk, trunk) for trunk in it.trunks])))
+        names = _lines(office)
+        parts.append(words("over %(lines)s", lines=words.both([names.get(trunk, trunk) for trunk in it.trunks])))
     parts += _spans(it, words)
     if not rule.text:
         return words("%(when)s: no text.", when=words(", ").join(parts))

@@ -136,6 +136,12 @@ def test_a_rule_set_elsewhere_keeps_what_the_form_cannot_say(office: Office, amy
     assert kept.outcomes == ("failed", "interrupted") and kept.groups == ("VIP", "Club riders")
 
 
+def test_a_rule_may_be_of_one_line_and_a_sim_is_one(office: Office, amy: Browser) -> None:
+    assert '<option value="line1">Line 1</option>' in amy.get("/rule").text
+    assert amy.post("/rule", filled(trunk="sim1")).status == 303
+    assert "over sim1" in amy.get("/rules").text
+
+
 def test_a_rule_that_is_not_there_is_no_page(amy: Browser) -> None:
     assert amy.get("/rule/rule-99").status == 404 and amy.post("/rule/rule-99", filled()).status == 404
 
