@@ -103,7 +103,7 @@ def test_a_box_whose_clock_fell_back_to_1970_still_texts_by_day_and_night(office
     row = office.db.execute("SELECT due_at, expires_at FROM sms WHERE number = ?", (OTHER,)).fetchone()
     assert tuple(row) == ("1970-01-01T00:05:00.000Z", None), "its hour is not known, and the clock is about to jump"
     office.call("+491701234500", at=datetime(1970, 1, 1, 3, tzinfo=UTC), settings=replace(PATIENT, texts_a_day=1))
-    assert office.states()[-1] == "queued", "that one text was not of this day"
+    assert office.states()[-2:] == ["queued", "queued"], "that one text was not of this day"
 
 
 def test_a_caller_who_opted_out_is_not_texted(office: Office) -> None:
