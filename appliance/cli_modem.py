@@ -55,7 +55,7 @@ def _line(box: config.Box, modem: config.Modem, row: dict[str, Any], now: dateti
     updated_at = store.parse_time(row["updated_at"]) if row["updated_at"] else now
     parts = [modem.name, row.get("port") or modem.port, row["state"], row.get("operator") or "",
              f"{row['signal_dbm']} dBm" if row.get("signal_dbm") is not None else "",
-             numbers.shown(modem.number, box.country) if modem.number else "",
+             numbers.shown(row["number"], box.country) if row.get("number") else "",
              f"balance {row['balance']}" if row.get("balance") else "", row.get("trouble") or "",
              "(the daemon has said nothing for a while)" if now - updated_at > OLD else ""]
     return "  ".join(part for part in parts if part)

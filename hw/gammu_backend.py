@@ -134,6 +134,10 @@ class GammuGsm:
         except GsmRejected:
             return ""
 
+    def own_number(self) -> str:
+        """gammu does not say."""
+        return ""
+
     def enter_pin(self, pin: str) -> None:
         """Tries this PIN once."""
         self._ask("enter_pin", pin)

@@ -113,6 +113,9 @@ class Gsm(Protocol):
     def card(self) -> str:
         """The SIM's own number (ICCID), also while it asks for its PIN; '' when the modem does not say."""
 
+    def own_number(self) -> str:
+        """The number written on the SIM, '' when there is none, as is common."""
+
     def enter_pin(self, pin: str) -> None:
         """Tries this PIN. Raises GsmRejected for a wrong one: the third wrong one locks the SIM for good."""
 
@@ -206,6 +209,11 @@ class AtGsm:
                 if found := CARD.search(" ".join(self._at.command(query))):
                     return found[1]
         return ""
+
+    def own_number(self) -> str:
+        """The number written on the SIM (AT+CNUM)."""
+        found = self._ask("AT+CNUM", r'\+CNUM: *(?:"[^"]*")?, *"(\+?\d+)", *(\d+)')
+        return "" if found is None else "+" + found[1] if found[2] == "145" and found[1][0] != "+" else found[1]
 
     def enter_pin(self, pin: str) -> None:
         """Tries this PIN once."""

@@ -309,7 +309,7 @@ ACTS: dict[str, Callable[[Modem, str], list[str]]] = {
 FIXED = {
     "+CGMI": "Deskbell", "+CGMM": "GSM-SIM", "+CGMR": "1.0", "+CGSN": "490154203237518", "+CIMI": "001010123456789",
     "+GMI": "Deskbell", "+GMM": "GSM-SIM", "+GMR": "1.0", "+GSN": "490154203237518", "I": "Deskbell GSM-SIM 1.0",
-    "+CCID": "+CCID: 8949010000000000007", "+CNUM": '+CNUM: "","+491510000001",145', "+CPAS": "+CPAS: 0",
+    "+CCID": "+CCID: 8949010000000000007", "+CNUM": '+CNUM: "","+4915112345678",145', "+CPAS": "+CPAS: 0",
     "+CBC": "+CBC: 0,100", "+CSCA": '+CSCA: "+491710760000",145', "+CGATT": "+CGATT: 1", "+CLCC": "",
 }
 FLAGS = {

@@ -59,7 +59,7 @@ class Radio:
         self.alive_at = time.monotonic()  # fed only while it can do its work
         self.questions: queue.SimpleQueue[Question] = queue.SimpleQueue()
         self.db: sqlite3.Connection
-        self._port = modem.port
+        self._port, self._number = modem.port, modem.number
         self._status: Status | None = None
         self._look_at = self._say_at = self._balance_look_at = 0.0
         self._stopping_at: float | None = None
@@ -175,6 +175,7 @@ class Radio:
 
     def _opened(self, gsm: Gsm) -> None:
         """The SIM works: should its PIN be asked for again after a power cut, it may be tried again."""
+        self._number = self.modem.number or numbers.e164(gsm.own_number(), self.box.country)
         if self.db.execute("SELECT 1 FROM modem WHERE name = ? AND pin_tried <> ''", (self.name,)).fetchone():
             with store.write(self.db):
                 sims.note_try(self.db, self.name, None, _now())
@@ -348,10 +349,10 @@ class Radio:
                 INSERT INTO modem (name, state, operator, signal_dbm, number, port, trouble, updated_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (name) DO UPDATE SET state = excluded.state, operator = excluded.operator,
-                  signal_dbm = excluded.signal_dbm, number = excluded.number, port = excluded.port,
+                  signal_dbm = excluded.signal_dbm, number = coalesce(excluded.number, number), port = excluded.port,
                   trouble = excluded.trouble, updated_at = excluded.updated_at""",
                 (self.name, words, status.operator if status else None, status.signal_dbm if status else None,
-                 self.modem.number, self._port if status else None, trouble or None, store.iso(_now())))
+                 self._number, self._port if status else None, trouble or None, store.iso(_now())))
         self.said = f"{self.name}: {words}." if can_send else f"{self.name}: {words}. {TEXTS_WAIT}"
         if is_news:
             LOG.info("modem %s at %s: %s", self.name, self._port, " ".join(filter(None, (words, trouble))))

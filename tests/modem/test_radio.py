@@ -66,6 +66,7 @@ def test_one_sim_pulled_out_holds_up_nothing_of_the_other(
         box.until("delivered")
         assert len(second.air) == 1
         assert [row["name"] for row in box.rows("SELECT name FROM sim ORDER BY name")] == ["SIM", "SIM2"]
+        assert box.modem("SIM2", "number") == "+4915112345678", "as the SIM itself says"
 
 
 def test_gammu_drives_a_modem_in_a_process_of_its_own_and_its_end_is_not_ours(
@@ -80,6 +81,7 @@ def test_gammu_drives_a_modem_in_a_process_of_its_own_and_its_end_is_not_ours(
     until(lambda: not sim.modem.stored["SM"])
     helper, = subprocess.run(["pgrep", "-P", str(box.daemon.pid)], capture_output=True, text=True).stdout.split()
     os.kill(int(helper), signal.SIGKILL)
+    until(lambda: box.modem() != "registered")
     box.text(OTHER)
     box.until("sent", "sent", limit_s=30)
     assert len(sim.air) == 2
