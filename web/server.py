@@ -1,12 +1,15 @@
 """The daemon of the pages: cheroot's threads, the hub of the streams, and the word to systemd that both live."""
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import logging
+import socket
 import ssl
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +32,7 @@ CHECK_EVERY_S = 3.0
 PING_TIMEOUT_S = 5.0
 IDLE_CONNECTION_S = 20
 HANDSHAKE_S = 5
+HEAD_S = 5.0            # for a whole request head: who writes a header a second may not keep a worker for ever
 MOST_BODY_BYTES = 1024 * 1024      # a list of some 30,000 people to text
 MOST_HEADER_BYTES = 32 * 1024
 MOST_IDLE_CONNECTIONS = 300
@@ -38,6 +42,7 @@ class _Gateway(wsgi.Gateway_10):
     """Lets a page reach its connection, so that a stream can be handed over."""
 
     def get_environ(self) -> dict[str, Any]:      # type: ignore[override]
+        self.req.conn.reads_since = None
         return {**super().get_environ(), "deskbell.request": self.req}      # type: ignore[no-untyped-call]
 
 
@@ -53,8 +58,18 @@ class _Connection(HTTPConnection):
     """Shakes hands first and goes back to wait: a browser opens connections ahead and none may hold a worker."""
 
     is_ready = False
+    reads_since: float | None = None       # monotonic seconds, while a head is being read
 
     def communicate(self) -> bool:
+        self.reads_since = time.monotonic()
+        self.server.reading.add(self)
+        try:
+            return self._communicate()
+        finally:
+            self.reads_since = None
+            self.server.reading.discard(self)
+
+    def _communicate(self) -> bool:
         if self.is_ready or not isinstance(self.socket, ssl.SSLSocket):
             return bool(super().communicate())      # type: ignore[no-untyped-call]
         try:
@@ -76,6 +91,18 @@ class _Server(wsgi.Server):
     keep_alive_conn_limit = MOST_IDLE_CONNECTIONS
     max_request_body_size = MOST_BODY_BYTES
     max_request_header_size = MOST_HEADER_BYTES
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)      # type: ignore[no-untyped-call]
+        self.reading: set[_Connection] = set()
+
+    def cut_the_slow(self) -> None:
+        """Ends the connections that have been at one head for longer than HEAD_S."""
+        for conn in list(self.reading):
+            since = conn.reads_since
+            if since is not None and time.monotonic() - since > HEAD_S:
+                with contextlib.suppress(OSError):
+                    conn.socket.shutdown(socket.SHUT_RDWR)
 
     def process_conn(self, conn: HTTPConnection) -> None:
         if conn.last_used is None and self.can_add_keepalive_connection:
@@ -103,6 +130,7 @@ class Server:
                                numthreads=THREADS, max=MOST_THREADS, server_name="Deskbell",
                                request_queue_size=128, timeout=IDLE_CONNECTION_S)
         self._server.gateway = _Gateway
+        self._stopped = threading.Event()
         self._own = certificate.own(box) if box.web.tls else None
         if self._own:
             self._server.ssl_adapter = _Tls(str(self._own), str(self._own))
@@ -131,6 +159,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
+        self._stopped.set()
         self._server.stop()
         self.hub.stop()
 
@@ -139,7 +168,12 @@ class Server:
         return self._thread.is_alive() and self.hub.is_alive() and self._ping()
 
     def _serve(self) -> None:
+        threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
         self._server.serve()
+
+    def _sweep(self) -> None:
+        while not self._stopped.wait(1):
+            self._server.cut_the_slow()
 
     def _ping(self) -> bool:
         host = "127.0.0.1" if self.box.web.listen == "0.0.0.0" else "::1" if self.box.web.listen == "::" \

@@ -1,6 +1,7 @@
 """Recordings: Asterisk writes both sides raw, we make each a WAV that plays, file first and then its row."""
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -8,6 +9,7 @@ import shutil
 import sqlite3
 import stat
 import struct
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +24,7 @@ log = logging.getLogger("recordings")
 RATE = 8000                       # MixMonitor's raw stream is 8 kHz signed linear whatever the codec
 FRAME_BYTES = 4                   # left (the caller) and right (the staff), 16 bits each
 BYTES_A_SECOND = RATE * FRAME_BYTES
+STRAY_KEPT_S = 7 * 24 * 3600
 RAW_NAME = re.compile(r"([0-9]{1,9})-([A-Za-z0-9.-]+)\.raw")        # the dialplan's: boot and linkedid
 
 
@@ -36,6 +39,7 @@ def keep_finished(db: sqlite3.Connection, box: Box) -> list[int]:
     for raw in sorted(box.raw_recordings.glob("*.raw")):
         row = _ended_call(db, box, raw)
         if row is None:
+            _forget_stray(db, box, raw)
             continue
         try:
             if _keep(db, box, raw, row):
@@ -55,6 +59,18 @@ def _ended_call(db: sqlite3.Connection, box: Box, raw: Path) -> sqlite3.Row | No
         WHERE box = ? AND boot = ? AND linkedid = ? AND ended_at IS NOT NULL""",
         (box.name, int(name[1]), name[2])).fetchone()
     return row
+
+
+def _forget_stray(db: sqlite3.Connection, box: Box, raw: Path) -> None:
+    """Removes a file that belongs to no call, a week after its last byte: a power cut took the call's first row."""
+    name = RAW_NAME.fullmatch(raw.name)
+    with contextlib.suppress(OSError):
+        if name is None or time.time() - raw.lstat().st_mtime < STRAY_KEPT_S:
+            return
+        if not db.execute("SELECT 1 FROM call WHERE box = ? AND boot = ? AND linkedid = ?",
+                          (box.name, int(name[1]), name[2])).fetchone():
+            raw.unlink()
+            log.warning("%s belonged to no call and was removed.", raw.name)
 
 
 def _keep(db: sqlite3.Connection, box: Box, raw: Path, call: sqlite3.Row) -> bool:

@@ -1,6 +1,7 @@
 """Who may open the pages: users, their passwords, and the code that lets the first one in."""
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import secrets
@@ -15,6 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from appliance.config import Box
 from appliance.store import db as store
+from appliance.store.files import flush_folder
 
 MIN_PASSWORD = 12
 MAX_PASSWORD = 256       # a longer one only costs the box time
@@ -45,23 +47,25 @@ def sticker(box: Box) -> Path:
 def first_run_code(box: Box) -> str:
     """The code of this box, made and written to the sticker file when there is none yet."""
     path = sticker(box)
-    while True:
-        try:
-            if code := path.read_text().strip():
-                return code
-            path.unlink()                          # power was cut before the code was in it
-        except FileNotFoundError:
-            pass
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-        except FileExistsError:
-            continue                               # another daemon made it in this moment
-        code = "-".join("".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_GROUP)) for _ in range(CODE_GROUPS))
-        with open(descriptor, "w") as file:
-            file.write(code + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return code
+    with contextlib.suppress(FileNotFoundError):
+        if code := path.read_text().strip():
+            return code
+        path.unlink()                              # an older Deskbell was cut off before the code was in it
+    code = "-".join("".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_GROUP)) for _ in range(CODE_GROUPS))
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
+    with open(descriptor, "w") as file:
+        file.write(code + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(aside)                    # whole, or somebody else's that was quicker
+    except FileExistsError:
+        return path.read_text().strip()
+    finally:
+        aside.unlink()
+    flush_folder(path.parent)
+    return code
 
 
 def is_code(box: Box, typed: str) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from appliance.people import users
 from appliance.store import db as store
-from tests.desk import PASSWORD, Browser, Office, eventually
+from tests.desk import PASSWORD, Browser, Office, box_at, eventually
 from web import auth
 
 
@@ -167,3 +169,11 @@ def test_logging_in_again_ends_the_session_of_before(office: Office, amy: Browse
     assert amy.log_in().status == 303
     assert amy.get("/").status == 200 and amy.cookies["deskbell"] != old.cookies["deskbell"]
     assert old.get("/").status == 303
+
+
+def test_many_first_readers_of_the_sticker_read_one_code(tmp_path: Path) -> None:
+    box = box_at(tmp_path)
+    box.state.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(lambda _: users.first_run_code(box), range(64)))) == 1
+    assert [file.name for file in box.state.iterdir() if "sticker" in file.name] == ["sticker.txt"]

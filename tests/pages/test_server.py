@@ -187,3 +187,27 @@ def test_pages_import_nothing_that_a_box_without_them_needs() -> None:
         [sys.executable, "-c", "import appliance.cli, sys; sys.exit('web' in sys.modules)"], check=False
     )
     assert done.returncode == 0
+
+
+def test_clients_that_write_a_letter_a_second_are_cut_off_and_the_watchdog_is_fed(office: Office) -> None:
+    def drip(line: socket.socket, stop: threading.Event) -> None:
+        with line:
+            line.sendall(b"GET / HTTP/1.1\r\n")
+            while not stop.wait(0.5):
+                try:
+                    line.sendall(b"X")
+                except OSError:
+                    return
+
+    stop = threading.Event()
+    lines = [socket.create_connection(("127.0.0.1", office.server.port)) for _ in range(server.MOST_THREADS + 2)]
+    drips = [threading.Thread(target=drip, args=(line, stop)) for line in lines]
+    for one in drips:
+        one.start()
+    try:
+        eventually(lambda: not any(one.is_alive() for one in drips), limit_s=4 * server.HEAD_S)
+        assert office.server.can_work()
+    finally:
+        stop.set()
+        for one in drips:
+            one.join()

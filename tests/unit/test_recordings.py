@@ -243,3 +243,12 @@ def test_a_writer_that_fails_leaves_the_old_file_and_no_crumbs(tmp_path: Path) -
         write_durably(file, half)
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_sound_that_belongs_to_no_call_is_let_go_after_a_week(box: Box, db: sqlite3.Connection) -> None:
+    add_call(db, linkedid="2.0", outcome=None)
+    stray, fresh, living = raw(box, sound(1)), raw(box, sound(1), "1-1.1.raw"), raw(box, sound(1), "1-2.0.raw")
+    for file in (stray, living):
+        os.utime(file, (0, 0))
+    assert recordings.keep_finished(db, box) == []
+    assert not stray.exists() and fresh.exists() and living.exists()
