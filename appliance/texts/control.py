@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import socket
@@ -20,6 +21,7 @@ from appliance.config import Box
 from appliance.texts.radio import Question, Radio
 from hw.gsm import GsmError
 
+LOG = logging.getLogger(__name__)
 ANSWER_S = 75.0              # a text may be on its way first, then a USSD answer takes its 30 s
 LONGEST = 4096
 PLAIN = re.compile(r"(?:I\d*|&V\d*)?", re.IGNORECASE)    # of the commands of letters alone: any other may hide a D
@@ -79,7 +81,8 @@ def ask(box: Box, modem: str, verb: str, words: str) -> list[str]:
 def serving(box: Box, radios: Mapping[str, Radio]) -> Iterator[None]:
     """Answers on the socket meanwhile; members of the group deskbell may ask."""
     place = path(box)
-    place.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        place.unlink(missing_ok=True)
 
     class Answer(socketserver.StreamRequestHandler):
         timeout = 10.0
@@ -88,7 +91,13 @@ def serving(box: Box, radios: Mapping[str, Radio]) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 self.wfile.write(json.dumps(_answer(radios, self.rfile.readline(LONGEST))).encode() + b"\n")
 
-    with socketserver.ThreadingUnixStreamServer(str(place), Answer) as server:
+    try:
+        server = socketserver.ThreadingUnixStreamServer(str(place), Answer)
+    except OSError as refused:               # texts matter more than the installer's door
+        LOG.warning("`deskbell modem at` cannot be answered: %s (%s)", place, refused.strerror)
+        yield
+        return
+    with server:
         server.daemon_threads = True
         server.block_on_close = False
         os.chmod(place, 0o660)

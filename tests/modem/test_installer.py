@@ -58,3 +58,11 @@ def test_a_ussd_code_that_is_never_answered_ends_in_a_sentence_and_texts_go_mean
     assert typed(sim, "AT+CUSD=2") == ["AT+CUSD=2"]
     box.text()
     box.until("delivered")
+
+
+def test_a_door_that_cannot_be_made_stops_no_text(box: Box, sim: GsmSim) -> None:
+    (box.folder / "modem.sock").mkdir()
+    box.text()
+    box.start()
+    box.until("delivered")
+    assert "cannot be answered" in box.log.read_text()
