@@ -70,6 +70,8 @@ def ask(box: Box, modem: str, verb: str, words: str) -> list[str]:
         raise ControlError("The radio's daemon does not run. Start deskbell-modem.") from missing
     except ConnectionRefusedError as dead:
         raise ControlError("The radio's daemon has died. Restart deskbell-modem.") from dead
+    except PermissionError as refused:
+        raise ControlError("This user may not ask the radio. Run it as root.") from refused
     except (OSError, ValueError) as silent:
         raise ControlError(f"The radio's daemon did not answer ({silent}). Try again.") from silent
     if "lines" not in said:

@@ -137,7 +137,7 @@ class Radio:
         status = gsm.status()
         if status.state is State.PIN:
             status = self._enter_pin(gsm, status)
-        elif status.state.can_send and (self._status is None or not self._status.state.can_send):
+        if status.state.can_send and (self._status is None or not self._status.state.can_send):
             self._opened(gsm)
         self._status = status
         self._look_at = time.monotonic() + (LOOK_READY_S if status.state.can_send else LOOK_WAITING_S)

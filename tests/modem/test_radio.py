@@ -194,6 +194,7 @@ def test_the_pin_of_the_secret_file_opens_the_sim_each_time_it_is_asked_for(
         sim.plug()
         until(lambda: box.modem() == "registered")
         assert typed(sim, "AT+CPIN=") == ['AT+CPIN="1234"'] * 2
+        assert box.modem(column="number") == "+4915112345678", "as the SIM itself says"
         assert box.modem(column="pin_tried") == ""
 
 
