@@ -10,7 +10,7 @@ import pytest
 
 from appliance.store import db as store
 from appliance.texts import keywords, optouts, templates
-from tests.desk import Browser, Office
+from tests.desk import Browser, Office, box_at
 from tests.pages.textshop import HALIMA, MARGARET, came, hidden, shop, undo
 
 
@@ -125,7 +125,15 @@ def test_asking_the_balance_empties_its_time_for_the_radio(office: Office, amy: 
     assert office.db.execute("SELECT balance_at FROM modem").fetchone()[0] is None
 
 
-def test_a_silent_radio_and_a_box_without_sim_say_what_still_works(office: Office, amy: Browser) -> None:
+def test_a_box_without_a_sim_says_what_still_works(tmp_path: Path) -> None:
+    office = Office(box_at(tmp_path / "bare"))
+    try:
+        assert "There is no SIM in this box. Calls are logged" in office.browser().get("/sims").text
+    finally:
+        office.close()
+
+
+def test_a_sim_that_sends_nothing_says_why(office: Office, amy: Browser) -> None:
     office.db.execute("UPDATE modem SET state = 'No SIM card in the modem.'")
     assert "Does not send" in amy.get("/sims").text and "No SIM card in the modem." in amy.get("/sims").text
 

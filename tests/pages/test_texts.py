@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.store import db as store
-from appliance.texts import optouts, templates
+from appliance.texts import listing, optouts, templates
 from tests.desk import Browser, Office
 from tests.pages.textshop import GARAGE, HALIMA, MARGARET, came, hidden, outgoing, running, shop, state, unknown
 
@@ -179,3 +179,9 @@ def test_older_conversations_and_texts_are_a_page_away(office: Office, amy: Brow
     page = amy.get("/texts").text
     older = re.search(r'href="(/texts\?before=\d+)"', page)
     assert older and "text 59" in page and ">text 3<" not in page and "text 3" in amy.get(older[1]).text
+
+
+@pytest.mark.parametrize(("show", "index"), [("failed", "sms_failed"), ("unknown", "sms_unknown")])
+def test_the_rare_ones_are_found_by_their_index(office: Office, show: str, index: str) -> None:
+    asked = f"SELECT * FROM sms WHERE {listing.SHOWS[show]} AND sms.id < 9"
+    assert index in office.db.execute("EXPLAIN QUERY PLAN " + asked).fetchone()["detail"]
