@@ -115,7 +115,10 @@ def owners(set_: settings.Settings, country: str) -> list[str]:
 
 
 def confirm(db: sqlite3.Connection, box: Box, preview_hash: str, wish: Wish, now: datetime) -> int:
-    """The id of the campaign, now scheduled. Raises CampaignError when what was seen is no longer what would happen."""
+    """The id of the campaign, now scheduled; one that was confirmed already and is not over yet is not made again.
+
+    Raises CampaignError when what was seen is no longer what would happen.
+    """
     if now < EARLIEST:
         raise CampaignError("The box does not know the date yet, so nothing can be planned. Try again in a minute.")
     seen = preview(db, box, wish, now)
@@ -125,13 +128,20 @@ def confirm(db: sqlite3.Connection, box: Box, preview_hash: str, wish: Wish, now
     if not seen.recipients and wish.schedule.get("kind") not in schedule.REPEATING:
         raise CampaignError("Nobody would get this text. See why each one is left out, and choose again.")
     wish = _checked(db, box, wish, now)
+    wanted = (wish.name, wish.text, json.dumps(wish.audience), json.dumps(wish.schedule), wish.late_limit_min,
+              wish.canary_percent, wish.a_day, wish.sim)
     with write(db):
+        if same := db.execute("""
+                SELECT id
+                FROM campaign
+                WHERE state IN ('scheduled', 'running', 'paused')
+                  AND (name, text, audience, schedule, late_limit_min, canary_percent) = (?, ?, ?, ?, ?, ?)
+                  AND a_day IS ? AND sim IS ?""", wanted).fetchone():
+            return int(same["id"])
         campaign_id = int(db.execute("""
-            INSERT INTO campaign (name, text, audience, schedule, state, late_limit_min, canary_percent, a_day, sim,
+            INSERT INTO campaign (name, text, audience, schedule, late_limit_min, canary_percent, a_day, sim, state,
                                   created_at, updated_at)
-            VALUES (?, ?, ?, ?, 'scheduled', ?, ?, ?, ?, ?, ?)""",
-            (wish.name, wish.text, json.dumps(wish.audience), json.dumps(wish.schedule), wish.late_limit_min,
-             wish.canary_percent, wish.a_day, wish.sim, iso(now), iso(now))).lastrowid or 0)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'scheduled', ?, ?)""", (*wanted, iso(now), iso(now))).lastrowid or 0)
         if seen.first_at and (first := schedule.following(wish.schedule, now, _just_before(now), box.zone)):
             db.execute("""
                 INSERT INTO occurrence (campaign_id, due_key, due_at, state)
@@ -218,7 +228,10 @@ def cancel_waiting(db: sqlite3.Connection, campaign_id: int, now: datetime) -> i
 
 
 def resend_failed(db: sqlite3.Connection, campaign_id: int, now: datetime) -> int:
-    """How many go once more: those the network refused or could not deliver; never what is unknown or cancelled."""
+    """How many go once more: those the network refused or could not deliver; never what is unknown or cancelled.
+
+    Nor what a person sent again meanwhile.
+    """
     with write(db):
         again = db.execute("""
             UPDATE recipient
@@ -226,7 +239,8 @@ def resend_failed(db: sqlite3.Connection, campaign_id: int, now: datetime) -> in
             WHERE id IN (SELECT recipient.id
                          FROM recipient JOIN occurrence ON occurrence.id = recipient.occurrence_id
                          JOIN sms ON sms.id = recipient.sms_id
-                         WHERE occurrence.campaign_id = ? AND sms.state IN ('failed', 'expired'))""",
+                         WHERE occurrence.campaign_id = ? AND sms.state IN ('failed', 'expired')
+                           AND sms.sent_again_as IS NULL)""",
             (campaign_id,)).rowcount
         if again:
             db.execute("""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from appliance.config import Box
 from appliance.people import numbers
@@ -16,6 +16,7 @@ from appliance.texts import outbox
 from appliance.texts.rules import Draft
 
 LARGEST_ID = 2**63 - 1
+PRESSED_TWICE = timedelta(seconds=10)
 
 
 class ConversationError(Exception):
@@ -125,6 +126,8 @@ def mark_read(db: sqlite3.Connection, number: str, up_to: int, now: datetime) ->
 def reply(db: sqlite3.Connection, box: Box, number: str, text: str, now: datetime) -> int:
     """The id of the text a person sends to a number, by the SIM they wrote to last. Runs inside the caller's write().
 
+    The same words to the same number within PRESSED_TWICE are one text: somebody pressed the button twice.
+
     Raises ConversationError for what takes no texts, PduError for a text that cannot be one.
     """
     to = numbers.e164(number, box.country)
@@ -132,6 +135,13 @@ def reply(db: sqlite3.Connection, box: Box, number: str, text: str, now: datetim
         raise ConversationError(f"{number!r} takes no answer: it is no telephone number.")
     if numbers.kind(to) is not numbers.Kind.MOBILE:
         raise ConversationError(f"{numbers.shown(to, box.country)} is no mobile: it cannot take texts.")
+    if twice := db.execute("""
+            SELECT id
+            FROM sms
+            WHERE number = ? AND direction = 'out' AND priority = ? AND text = ? AND created_at BETWEEN ? AND ?
+              AND state NOT IN ('failed', 'cancelled')""",
+            (to, outbox.PERSONAL, text, iso(now - PRESSED_TWICE), iso(now))).fetchone():
+        return int(twice["id"])
     sims = {modem.name for modem in box.modems}
     last = db.execute("""
         SELECT sim

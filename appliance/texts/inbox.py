@@ -15,7 +15,7 @@ from appliance.people import numbers
 from appliance.settings import Settings
 from appliance.store import db as store
 from appliance.store.db import iso, parse_time
-from appliance.texts import arrivals, guards, keywords, optouts, outbox, owner, words
+from appliance.texts import arrivals, guards, keywords, lists, optouts, outbox, owner, words
 from appliance.texts.guards import Purpose, Refusal
 from appliance.texts.rules import Draft
 from hw.pdu import Delivered, PduError
@@ -35,7 +35,7 @@ def received(db: sqlite3.Connection, box: Box, came: Delivered, sim: str | None,
 
     Runs inside the caller's write(): forget it in the SIM only after the commit.
     """
-    number = numbers.e164(came.number, box.country) or came.number or arrivals.UNREADABLE
+    number = lists.e164(came.number, box.country) or came.number or arrivals.UNREADABLE
     sms_id = arrivals.keep(db, number, came, sim, now)
     if sms_id is not None and number != arrivals.UNREADABLE:
         _follow(db, box, sms_id, now)

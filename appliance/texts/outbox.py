@@ -23,7 +23,6 @@ PAUSES_S = (10, 60, 300, 900)  # before the second, third … try of a segment
 MAX_ATTEMPTS = len(PAUSES_S) + 1
 CAMPAIGN_PRIORITY = 9
 UNTOLD = "It may have been sent."
-GOES_OPTED_OUT = "opt_out"  # sms.rule of the one confirmation that somebody who wrote STOP still gets
 NO_RULE = "none"  # what refusal.rule says when no rule was about such a call
 PERSONAL = 5  # the priority of what a person sends: such a text opens a conversation
 
@@ -208,12 +207,14 @@ def recover(db: sqlite3.Connection, now: datetime) -> int:
 def send_again(db: sqlite3.Connection, sms_id: int, now: datetime) -> int | None:
     """The id of the new text a person sends in place of an unknown or failed one, which keeps its state and says so.
 
-    None when there is nothing to repeat: it was repeated already, or its state is another by now.
+    Parts of the old one that had not gone stay here. None when there is nothing to repeat: it was repeated already, its
+    campaign sends it once more, or its state is another by now.
     """
     old = db.execute("""
         SELECT *
         FROM sms
-        WHERE id = ? AND direction = 'out' AND state IN ('unknown', 'failed') AND sent_again_as IS NULL""",
+        WHERE id = ? AND direction = 'out' AND state IN ('unknown', 'failed') AND sent_again_as IS NULL
+          AND (campaign_id IS NULL OR EXISTS (SELECT 1 FROM recipient WHERE sms_id = sms.id))""",
         (sms_id,)).fetchone()
     if old is None:
         return None
@@ -222,6 +223,7 @@ def send_again(db: sqlite3.Connection, sms_id: int, now: datetime) -> int | None
     reason = f"{old['reason'] or ''} Sent again by a person as text {new_id}.".strip()
     db.execute("UPDATE sms SET sent_again_as = ?, reason = ?, updated_at = ? WHERE id = ?",
                (new_id, reason, iso(now), sms_id))
+    db.execute("UPDATE segment SET state = 'failed' WHERE sms_id = ? AND state = 'queued'", (sms_id,))
     _tell(db, sms_id, now)
     return new_id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
+from appliance.box.wallclock import EARLIEST
 from appliance.store.db import iso
 from appliance.texts import guards, pace
 
@@ -66,14 +67,18 @@ def _begun(db: sqlite3.Connection, sim: str) -> int | None:
 
 
 def _answer(db: sqlite3.Connection, sim: str, now: datetime) -> int | None:
-    """A text last touched later than now was written by a clock that was ahead: its pause says nothing, it is due."""
+    """A text last touched later than now was written by a clock that was ahead: its pause says nothing, it is due.
+
+    While the clock stands in 1970 nobody knows how old a text is that grows too late: it waits for the date.
+    """
     row = db.execute(f"""
         SELECT sms.id
         FROM sms
         WHERE sms.state = 'queued' AND sms.campaign_id IS NULL AND sms.direction = 'out'
           AND (sms.due_at <= :now OR sms.updated_at > :now) AND {_MINE}
+          AND (:now >= :earliest OR sms.expires_at IS NULL OR sms.expires_at < :earliest)
         ORDER BY sms.priority, sms.due_at, sms.id
-        LIMIT 1""", {"sim": sim, "now": iso(now)}).fetchone()
+        LIMIT 1""", {"sim": sim, "now": iso(now), "earliest": iso(EARLIEST)}).fetchone()
     return row["id"] if row else None
 
 

@@ -12,9 +12,10 @@ import pytest
 from appliance.config import Box
 from appliance.people import groups
 from appliance.store import db as store
-from appliance.texts import campaigns, lists, occurrences, outbox, progress
+from appliance.texts import campaigns, lists, occurrences, outbox, progress, reports
 from appliance.texts.campaigns import CampaignError
-from tests.unit.mailing import Mailing, mobile
+from hw.pdu import DeliveryReport
+from tests.unit.mailing import SIM, Mailing, mobile
 
 
 @pytest.fixture
@@ -239,6 +240,40 @@ def test_the_failed_get_it_again_and_the_unknown_never(office: Mailing) -> None:
     assert office.sends(3) == [failed]
     assert (office.state(one)[0], office.stands(one).unknown, office.stands(one).sent) == ("done", 1, 2)
     assert campaigns.resend_failed(office.db, one, office.now) == 0
+
+
+def test_two_people_who_confirm_the_same_group_text_start_it_once(office: Mailing) -> None:
+    office.people(3)
+    first, second = office.start(), office.start()
+    assert (first, office.sends(60)) == (second, [mobile(0), mobile(1), mobile(2)])
+    third = office.start()
+    assert third != first, "once it is over it may go again"
+    campaigns.stop(office.db, third, office.now)
+    assert office.start() != third
+
+
+def test_what_a_person_sent_again_is_not_sent_once_more_with_the_failed_ones(office: Mailing) -> None:
+    office.people(1)
+    one = office.start()
+    office.tick()
+    office.radio(silent=True)
+    with store.write(office.db):
+        outbox.send_again(office.db, 1, office.now)
+        reports.report(office.db, DeliveryReport(7, mobile(0), 0x41, office.now, office.now), office.now, SIM)
+    assert office.stands(one).failed == 1
+    assert campaigns.resend_failed(office.db, one, office.now) == 0
+    assert office.sends(3) == [mobile(0)]
+
+
+def test_what_goes_again_with_the_failed_ones_is_not_sent_once_more_by_its_button(office: Mailing) -> None:
+    office.people(1)
+    one = office.start()
+    office.tick()
+    office.radio(fails=1)
+    assert campaigns.resend_failed(office.db, one, office.now) == 1
+    with store.write(office.db):
+        assert outbox.send_again(office.db, 1, office.now) is None
+    assert office.sends(3) == [mobile(0)]
 
 
 def test_a_text_of_a_running_campaign_is_never_made_twice_however_often_the_clock_looks(office: Mailing) -> None:

@@ -233,6 +233,13 @@ def test_a_repeat_that_still_waits_is_called_off_when_the_first_one_arrived_afte
         "cancelled", "Not sent: the first one arrived after all.")
 
 
+def test_an_answer_whose_button_was_pressed_twice_goes_once(office: Office) -> None:
+    first = office.answered(ANNA, "Come at ten")
+    assert office.answered(ANNA, "Come at ten") == first
+    assert office.answered(ANNA, "Come at ten!") != first
+    assert office.answered(BEN, "Come at ten") != first
+
+
 def test_a_text_on_its_way_cannot_be_sent_again(office: Office) -> None:
     sms_id = office.answered(ANNA, "hi")
     with store.write(office.db):

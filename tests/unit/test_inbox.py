@@ -58,6 +58,14 @@ def test_a_flood_of_stops_is_obeyed_in_full_and_confirmed_as_far_as_the_breaker_
     assert (optouts.count(office.db), len(office.out())) == (8, 5)
 
 
+def test_a_sender_of_letters_is_nobodys_number_although_the_keys_of_telephones_bear_letters(office: Office) -> None:
+    office.put(owner_numbers="+491702345678")
+    office.came("STOP", "0170ADGJMPT")
+    office.came("MISSED", "0170ADGJMPT")
+    assert office.out() == []
+    assert [row["number"] for row in office.db.execute("SELECT number FROM opt_out")] == ["0170ADGJMPT"]
+
+
 def test_a_stop_that_comes_days_late_is_obeyed(office: Office) -> None:
     office.came("STOP", sent_at=NOW - timedelta(days=5))
     assert optouts.has(office.db, CALLER)

@@ -195,6 +195,27 @@ def test_a_report_that_settles_the_first_part_lets_the_rest_go(office: Office) -
     assert office.states() == ["sent"]
 
 
+def test_the_rest_of_a_text_that_was_sent_again_goes_no_more_when_its_first_part_arrived(office: Office) -> None:
+    office.rule(text=LONG)
+    office.call()
+    old = office.unknown().sms_id
+    with store.write(office.db):
+        new = outbox.send_again(office.db, old, NOW)
+    office.sent(6)
+    office.report(5)
+    due = office.due()
+    assert (due.sms_id, due.part) == (new, 2), "the second one alone is finished"
+    office.sent(7)
+    assert outbox.next_due(office.db, SIM, NOW) is None
+
+
+def test_a_text_from_before_a_power_cut_waits_until_the_box_knows_how_old_it_is(office: Office) -> None:
+    office.call()
+    assert outbox.next_due(office.db, SIM, datetime(1970, 1, 1, 0, 1, tzinfo=UTC)) is None
+    assert outbox.next_due(office.db, SIM, NOW + timedelta(days=3)) is None
+    assert office.states() == ["expired"]
+
+
 @pytest.mark.parametrize(("reference", "number", "hours"), [(8, CALLER, 0), (7, OTHER, 0), (7, CALLER, 49)])
 def test_a_report_of_another_text_settles_nothing(office: Office, reference: int, number: str, hours: int) -> None:
     office.call()

@@ -17,13 +17,13 @@ SATURDAY = datetime(2026, 11, 21, 13, 40, tzinfo=BERLIN)
 @pytest.mark.parametrize("text", [
     "STOP", "stop", "Stop!", " stop. \n", "„Stop“", "ＳＴＯＰ", "Stop please", "Bitte stop", "STOP ALL", "stopall",
     "UNSUBSCRIBE", "Unsubscribe.", "СТОП", "стоп!", "退订", "退訂", "TD", "td", "回复TD", "请 退订", "STOP 🙏",
-    "st\u00adop",
+    "st\u00adop", "STOP ⛔\ufe0f", "STOP ❤\ufe0f", "CTO\u041f", "S\u0422\u041eP", "\u0421\u0422O\u041f",
 ])
 def test_who_writes_stop_in_any_spelling_wants_no_texts(text: str) -> None:
     assert words.wish(text) is Wish.STOP
 
 
-@pytest.mark.parametrize("text", ["START", "start", "Unstop", "СТАРТ", "订阅"])
+@pytest.mark.parametrize("text", ["START", "start", "Unstop", "СТАРТ", "ста\u0070т", "订阅"])
 def test_start_undoes_it(text: str) -> None:
     assert words.wish(text) is Wish.START
 
