@@ -33,6 +33,7 @@ class Modem:
     """The modem's memory. A power cycle forgets all but the SIM's (pin, stored texts) and the radio's."""
 
     has_sim: bool = True
+    iccid: str = "8949010000000000007"
     pin: str | None = None  # asked for after each power-up
     pin_tries_left: int = PIN_TRIES
     is_unlocked: bool = False
@@ -172,6 +173,12 @@ def _pin(modem: Modem, rest: str) -> list[str]:
     return []
 
 
+def _card(modem: Modem, rest: str) -> list[str]:
+    if rest:
+        raise Refused(4)
+    return [f"+CCID: {modem.iccid}"]
+
+
 def _ussd(modem: Modem, rest: str) -> list[str]:
     if rest == "=?":
         return ["+CUSD: (0-2)"]
@@ -304,12 +311,12 @@ ACTS: dict[str, Callable[[Modem, str], list[str]]] = {
     "E": _echo, "V": _verbose, "Z": _reset, "&F": _reset, "+CMEE": _errors, "+CPIN": _pin,
     "+CREG": _registered("+CREG"), "+CGREG": _registered("+CGREG"), "+CEREG": _registered("+CEREG"),
     "+CSQ": _signal, "+COPS": _operator, "+CSCS": _charset, "+CPMS": _shelves, "+CNMI": _news, "+CMGF": _format,
-    "+CUSD": _ussd, "+CMGL": _list, "+CMGR": _read, "+CMGD": _delete, "+CSMS": _service,
+    "+CUSD": _ussd, "+CCID": _card, "+CMGL": _list, "+CMGR": _read, "+CMGD": _delete, "+CSMS": _service,
 }
 FIXED = {
     "+CGMI": "Deskbell", "+CGMM": "GSM-SIM", "+CGMR": "1.0", "+CGSN": "490154203237518", "+CIMI": "001010123456789",
     "+GMI": "Deskbell", "+GMM": "GSM-SIM", "+GMR": "1.0", "+GSN": "490154203237518", "I": "Deskbell GSM-SIM 1.0",
-    "+CCID": "+CCID: 8949010000000000007", "+CNUM": '+CNUM: "","+4915112345678",145', "+CPAS": "+CPAS: 0",
+    "+CNUM": '+CNUM: "","+4915112345678",145', "+CPAS": "+CPAS: 0",
     "+CBC": "+CBC: 0,100", "+CSCA": '+CSCA: "+491710760000",145', "+CGATT": "+CGATT: 1", "+CLCC": "",
 }
 FLAGS = {

@@ -156,13 +156,13 @@ class Radio:
         if pin is None:
             self._say(f"{State.PIN.value}: write it into the file {file} beside the other secrets", status)
             return status
-        mark = sims.fingerprint(gsm.card(), pin)
-        if sims.was_tried(self.db, self.name, mark):
+        card = gsm.card()
+        if sims.was_tried(self.db, self.name, card, pin):
             self._say(f"{State.PIN.value}: the one in {file} did not open it and is not tried again, three wrong ones "
                       "would lock the card. Write the right one there", status)
             return status
         with store.write(self.db):
-            sims.note_try(self.db, self.name, mark, _now())
+            sims.note_try(self.db, self.name, card, pin, _now())
         LOG.info("%s: the PIN is tried once", self.name)
         try:
             gsm.enter_pin(pin)
@@ -170,15 +170,16 @@ class Radio:
             LOG.warning("%s: the PIN did not open the SIM card (%s)", self.name, wrong.words)
             return status
         with store.write(self.db):
-            sims.note_try(self.db, self.name, None, _now())
+            sims.forget_tries(self.db, self.name, card, _now())
         return gsm.status()
 
     def _opened(self, gsm: Gsm) -> None:
         """The SIM works: should its PIN be asked for again after a power cut, it may be tried again."""
         self._number = self.modem.number or numbers.e164(gsm.own_number(), self.box.country)
         if self.db.execute("SELECT 1 FROM modem WHERE name = ? AND pin_tried <> ''", (self.name,)).fetchone():
+            card = gsm.card()
             with store.write(self.db):
-                sims.note_try(self.db, self.name, None, _now())
+                sims.forget_tries(self.db, self.name, card, _now())
 
     def _ask_balance(self, gsm: Gsm) -> None:
         if self._asked is not None or time.monotonic() < self._balance_look_at:

@@ -32,22 +32,44 @@ def pin(box: Box, name: str) -> str | None:
     return written if PIN.fullmatch(written) else None
 
 
-def fingerprint(card: str, secret: str) -> str:
-    """What modem.pin_tried keeps of a SIM and a PIN. Without an ICCID the PIN alone counts as tried."""
-    return hashlib.sha256(f"{card}:{secret}".encode()).hexdigest()
+def was_tried(db: sqlite3.Connection, name: str, card: str, secret: str) -> bool:
+    """Whether this PIN was tried on this SIM already and did not open it, or nobody knows whether it did.
+
+    card: the ICCID. A PIN that was tried on a SIM that did not say its own was tried on every SIM.
+    """
+    return not _marks(db, name).isdisjoint({_mark(card, secret), _mark("", secret)})
 
 
-def was_tried(db: sqlite3.Connection, name: str, mark: str) -> bool:
-    """Whether this PIN was tried on this SIM already and did not open it, or nobody knows whether it did."""
-    return db.execute("SELECT 1 FROM modem WHERE name = ? AND pin_tried = ?", (name, mark)).fetchone() is not None
+def note_try(db: sqlite3.Connection, name: str, card: str, secret: str, now: datetime) -> None:
+    """Commit this before the PIN is entered. Other SIMs that were in this modem keep their marks."""
+    _keep_marks(db, name, _marks(db, name) | {_mark(card, secret)}, now)
 
 
-def note_try(db: sqlite3.Connection, name: str, mark: str | None, now: datetime) -> None:
-    """Commit this before the PIN is entered; None once the SIM is open, which sets its count of tries back."""
+def forget_tries(db: sqlite3.Connection, name: str, card: str, now: datetime) -> None:
+    """The SIM is open, which sets its count of tries back: its marks go, and those of an unnamed one."""
+    opened = {_card(card), _card("")}
+    _keep_marks(db, name, {mark for mark in _marks(db, name) if mark.partition(":")[0] not in opened}, now)
+
+
+def _marks(db: sqlite3.Connection, name: str) -> set[str]:
+    row = db.execute("SELECT pin_tried FROM modem WHERE name = ?", (name,)).fetchone()
+    return set((row["pin_tried"] or "").split()) if row else set()
+
+
+def _keep_marks(db: sqlite3.Connection, name: str, marks: set[str], now: datetime) -> None:
     db.execute("""
         INSERT INTO modem (name, state, updated_at, pin_tried)
         VALUES (?, '', ?, ?)
-        ON CONFLICT (name) DO UPDATE SET pin_tried = excluded.pin_tried""", (name, iso(now), mark))
+        ON CONFLICT (name) DO UPDATE SET pin_tried = excluded.pin_tried""",
+        (name, iso(now), " ".join(sorted(marks)) or None))
+
+
+def _mark(card: str, secret: str) -> str:
+    return f"{_card(card)}:{hashlib.sha256(f'{card}:{secret}'.encode()).hexdigest()}"
+
+
+def _card(card: str) -> str:
+    return hashlib.sha256(card.encode()).hexdigest()[:16]
 
 
 def balance_code(db: sqlite3.Connection, name: str, now: datetime) -> str | None:

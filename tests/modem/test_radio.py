@@ -215,6 +215,25 @@ def test_a_wrong_pin_is_tried_once_and_never_again_also_after_restarts(
         assert locked.pin_tries_left == 3
 
 
+def test_a_sim_with_a_wrong_pin_that_comes_back_after_another_one_is_not_tried_again(
+        box: Box, tmp_path: Path, until: Until, locked: Modem) -> None:
+    locked.pin = "9999"
+    with with_modem(box, tmp_path, locked) as sim:
+        box.start()
+        until(lambda: "did not open it" in box.modem())
+        sim.unplug()
+        until(lambda: box.modem() == "no modem there")
+        sim.modem = Modem(iccid="8949010000000000099")
+        sim.plug()
+        until(lambda: box.modem() == "registered")
+        sim.unplug()
+        until(lambda: box.modem() == "no modem there")
+        sim.modem = locked
+        sim.plug()
+        until(lambda: "did not open it" in box.modem())
+        assert locked.pin_tries_left == 2
+
+
 def test_a_sim_with_a_pin_nobody_wrote_down_says_where_to_write_it(box: Box, tmp_path: Path, until: Until) -> None:
     with with_modem(box, tmp_path, Modem(pin="1234")) as sim:
         box.start()

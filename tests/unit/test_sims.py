@@ -29,16 +29,36 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_the_same_pin_is_never_tried_twice_on_the_same_sim(db: sqlite3.Connection) -> None:
-    mark = sims.fingerprint(CARD, "1234")
-    assert not sims.was_tried(db, "SIM", mark)
+    assert not sims.was_tried(db, "SIM", CARD, "1234")
     with store.write(db):
-        sims.note_try(db, "SIM", mark, NOW)
-    assert sims.was_tried(db, "SIM", mark)
-    assert not sims.was_tried(db, "SIM", sims.fingerprint(CARD, "4321"))
-    assert not sims.was_tried(db, "SIM", sims.fingerprint(OTHER_CARD, "1234"))
+        sims.note_try(db, "SIM", CARD, "1234", NOW)
+    assert sims.was_tried(db, "SIM", CARD, "1234")
+    assert not sims.was_tried(db, "SIM", CARD, "4321")
+    assert not sims.was_tried(db, "SIM", OTHER_CARD, "1234")
     with store.write(db):
-        sims.note_try(db, "SIM", None, NOW)
-    assert not sims.was_tried(db, "SIM", mark)
+        sims.forget_tries(db, "SIM", CARD, NOW)
+    assert not sims.was_tried(db, "SIM", CARD, "1234")
+
+
+def test_a_sim_put_back_after_another_one_is_not_tried_with_the_same_pin_again(db: sqlite3.Connection) -> None:
+    with store.write(db):
+        sims.note_try(db, "SIM", CARD, "1234", NOW)
+        sims.note_try(db, "SIM", OTHER_CARD, "1234", NOW)
+        sims.forget_tries(db, "SIM", OTHER_CARD, NOW)        # that one opened
+    assert sims.was_tried(db, "SIM", CARD, "1234")
+    assert not sims.was_tried(db, "SIM", OTHER_CARD, "1234")
+
+
+@pytest.mark.parametrize("then", [CARD, ""])
+def test_a_pin_tried_on_a_sim_that_did_not_say_its_number_was_tried_on_every_one(
+        db: sqlite3.Connection, then: str) -> None:
+    with store.write(db):
+        sims.note_try(db, "SIM", "", "1234", NOW)
+    assert sims.was_tried(db, "SIM", then, "1234")
+    assert not sims.was_tried(db, "SIM", then, "4321")
+    with store.write(db):
+        sims.forget_tries(db, "SIM", CARD, NOW)
+    assert not sims.was_tried(db, "SIM", CARD, "1234"), "a person has opened it"
 
 
 @pytest.mark.parametrize(("written", "pin"), [("1234\n", "1234"), ("12345678", "12345678"), ("123", None),
