@@ -187,11 +187,19 @@ def own_numbers(db: sqlite3.Connection, box: Box) -> set[str]:
 
 def shortage(db: sqlite3.Connection, now: datetime) -> Shortage | None:
     """What every SIM lacks, None while one of them can pay for a text. A SIM nobody set limits for always can."""
-    rows = db.execute("""
-        SELECT modem.name, modem.balance, sim.least_balance, sim.allowance, sim.allowance_day
-        FROM modem LEFT JOIN sim ON sim.name = modem.name""").fetchall()
-    lacks = [_lacks(db, row, now) for row in rows]
+    lacks = [_lacks(db, row, now) for row in db.execute(_LIMITS).fetchall()]
     return lacks[0] if lacks and all(lacks) else None
+
+
+def shortage_of(db: sqlite3.Connection, sim: str, now: datetime) -> Shortage | None:
+    """What this SIM lacks, whatever the others have."""
+    row = db.execute(f"{_LIMITS} WHERE modem.name = ?", (sim,)).fetchone()
+    return _lacks(db, row, now) if row else None
+
+
+_LIMITS = """
+    SELECT modem.name, modem.balance, sim.least_balance, sim.allowance, sim.allowance_day
+    FROM modem LEFT JOIN sim ON sim.name = modem.name"""
 
 
 def _lacks(db: sqlite3.Connection, sim: sqlite3.Row, now: datetime) -> Shortage | None:

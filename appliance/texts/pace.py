@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from appliance.store.db import iso, parse_time
+from appliance.texts import guards
 from hw import cms
 
 BURST = 3                        # tokens in a full bucket
@@ -64,6 +65,8 @@ def may_send(db: sqlite3.Connection, name: str, now: datetime, is_campaign: bool
     it = sim(db, name)
     if is_campaign and it.paused_reason:
         return Wait(None, it.paused_reason)
+    if is_campaign and (short := guards.shortage_of(db, name, now)):
+        return Wait(None, guards.SHORTAGES[short].reason.replace("Not texted", "It waits"))
     for limit, span, words in ((it.hourly, HOUR, "an hour"), (it.daily, DAY, "a day")):
         room = limit * CAMPAIGN_SHARE[0] // CAMPAIGN_SHARE[1] if is_campaign else limit
         if limit and (full := _full_until(db, name, max(room, 1), span, now)):

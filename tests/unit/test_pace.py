@@ -37,6 +37,17 @@ def test_a_campaign_goes_at_the_sims_pace_with_a_small_burst_first(office: Maili
     assert len({round(gap, 1) for gap in gaps[4:]}) > 5, "no two alike: jitter"
 
 
+def test_a_sim_whose_allowance_is_used_up_sends_no_group_texts_although_another_one_has_some(office: Mailing) -> None:
+    office.sim(pace_s=0, hourly=0, daily=0, allowance=3)
+    office.db.executemany("INSERT INTO modem (name, state, updated_at) VALUES (?, 'registered', '')",
+                          [(SIM,), ("SIM2",)])
+    one = office.start(sim=SIM)
+    assert len(office.sends(30)) == 3
+    assert office.stands(one).halted == "It waits: the SIM's allowance for this month is used up."
+    office.answer(mobile(100))
+    assert office.radio() == mobile(100)
+
+
 def test_the_pace_of_a_sim_nobody_set_is_a_safe_one(office: Mailing) -> None:
     office.start()
     assert 14 <= len(office.sends(60)) <= 20
