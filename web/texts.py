@@ -5,7 +5,7 @@ import bottle
 from bottle import HTTPError, HTTPResponse, request
 
 from appliance.store import db as store
-from appliance.texts import listing, outbox
+from appliance.texts import guards, listing, optouts, outbox
 from web import forms
 from web.office import Office
 from web.textwords import Writer
@@ -35,6 +35,8 @@ def _again(office: Office) -> HTTPResponse:
     sms_id, back = forms.row_id(), _back()
     with store.write(office.db) as db:
         new_id = outbox.send_again(db, sms_id, office.clock())
+    if new_id is None and (text := listing.one(office.db, sms_id)) and optouts.has(office.db, text.number):
+        return office.done(back, office.words(guards.OPTED_OUT.reason))
     if new_id is None:
         return office.done(back, office.words("Nothing was sent: somebody was quicker, or word of it came meanwhile."))
     return office.done(back, office.words("Sent again: it goes out next."))

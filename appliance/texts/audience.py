@@ -81,13 +81,17 @@ def select(db: sqlite3.Connection, audience: Mapping[str, Any], country: str, no
     own: our numbers. birthday: only those whose day it is. only_with_birthday: only those who have one in the book.
     """
     opted_out = {row["number"] for row in db.execute("SELECT number FROM opt_out")}
+    blocked = {row["number"] for row in db.execute("""
+        SELECT contact_number.number
+        FROM contact_number JOIN contact ON contact.id = contact_number.contact_id
+        WHERE contact.is_blocked""")}
     chosen: dict[str, Recipient] = {}
     excluded: list[Exclusion] = []
 
     def judge(recipient: Recipient) -> None:
         number = recipient.number
         reason = (TWICE if number in chosen else OWN if number in own else OPTED_OUT if number in opted_out
-                  else KINDS.get(numbers.kind(number)))
+                  else BLOCKED if number in blocked else KINDS.get(numbers.kind(number)))
         if reason:
             excluded.append(Exclusion(number, reason, recipient.name))
         else:

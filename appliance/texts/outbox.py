@@ -208,13 +208,14 @@ def send_again(db: sqlite3.Connection, sms_id: int, now: datetime) -> int | None
     """The id of the new text a person sends in place of an unknown or failed one, which keeps its state and says so.
 
     Parts of the old one that had not gone stay here. None when there is nothing to repeat: it was repeated already, its
-    campaign sends it once more, or its state is another by now.
+    campaign sends it once more, they asked for no more texts since, or its state is another by now.
     """
     old = db.execute("""
         SELECT *
         FROM sms
         WHERE id = ? AND direction = 'out' AND state IN ('unknown', 'failed') AND sent_again_as IS NULL
-          AND (campaign_id IS NULL OR EXISTS (SELECT 1 FROM recipient WHERE sms_id = sms.id))""",
+          AND (campaign_id IS NULL OR EXISTS (SELECT 1 FROM recipient WHERE sms_id = sms.id))
+          AND NOT EXISTS (SELECT 1 FROM opt_out WHERE number = sms.number AND at > sms.created_at)""",
         (sms_id,)).fetchone()
     if old is None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,15 @@ def test_send_again_sends_one_more_however_often_it_is_pressed(office: Office, a
     assert "somebody was quicker" in amy.get(second.headers["Location"]).text
     assert [line[2] for line in outgoing(office)] == ["unknown", "queued"]
     assert "Decide" not in amy.get("/texts").text
+
+
+def test_who_asked_for_no_more_texts_since_is_not_sent_it_again(office: Office, amy: Browser) -> None:
+    sms_id = unknown(office)
+    with store.write(office.db) as db:
+        optouts.note(db, MARGARET, "DE", datetime.now(UTC) + timedelta(seconds=1))
+    answer = amy.post("/texts/again", {"id": str(sms_id)})
+    assert "they asked not to be texted" in amy.get(answer.headers["Location"]).text
+    assert [line[2] for line in outgoing(office)] == ["unknown"]
 
 
 @pytest.mark.parametrize("button", ["again", "arrived", "cancel"])

@@ -52,6 +52,12 @@ def test_everyone_who_cannot_or_must_not_be_texted_is_left_out_with_his_reason(o
         "Stopped": "Asked for no more texts.", "Ours": "Is a number of ours."})
 
 
+def test_a_blocked_number_is_left_out_of_a_list_too(office: Mailing) -> None:
+    office.contact("Blocked", mobile(2), is_blocked=True)
+    assert chosen(office, rows=[{"number": mobile(1)}, {"number": mobile(2)}]) == (
+        [mobile(1)], {"Blocked": "Is blocked in the book."})
+
+
 def test_of_several_numbers_of_one_person_the_mobile_is_texted(office: Mailing) -> None:
     contact = office.contact("Two", "+498912345678")
     office.db.execute("INSERT INTO contact_number (number, contact_id) VALUES (?, ?)", (mobile(1), contact))
