@@ -36,7 +36,6 @@ ABOUT = """The telephone desk of a small office: who rings, who was missed, who 
   deskbell sms send NUMBER …     text somebody; `deskbell sms list` shows what became of it
   deskbell rule rehearse         whom the rules would have texted in the last 30 days; sends nothing
   deskbell campaign preview …    who would get one text to many, and what it costs
-  deskbell rule rehearse         whom the rules would have texted in the last 30 days; sends nothing
   deskbell check                 what is wrong with this box, in words; exit 1 if anything is
   deskbell setting list          what can be set, and how it stands
   deskbell run calls             one of the four daemons: calls, modem, web, clock
@@ -61,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except PermissionError as refused:
         print(f"deskbell: {refused.filename} may not be touched by this user. Run it as root.", file=sys.stderr)
+        return 2
+    except OverflowError:
+        print("deskbell: Of what was asked, a number is too large.", file=sys.stderr)
         return 2
     except BrokenPipeError:      # a reader such as head has what it wanted; nothing more may go to it at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

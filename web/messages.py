@@ -33,7 +33,7 @@ MARKS = {"N_", "words", "_"}
 # Sentences that reach a page from below, where nothing is translated; those with a value in them stay as they are.
 ELSEWHERE = (audience, campaigns, canary, conversations, guards, keywords, lists, occurrences, outbox, rulebook, rules,
              templates, turn, users)
-SENTENCE = re.compile(r"[A-Z][^\n]* [^\n]*[.!?]")
+SENTENCE = re.compile(r"(?!(?:SELECT|INSERT|UPDATE|DELETE) )[A-Z][^\n]* [^\n]*[.!?]")
 
 Message = tuple[str, str | None, str]            # message, its plural, where it stands
 

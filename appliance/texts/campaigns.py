@@ -21,6 +21,7 @@ from appliance.texts import alphabet, audience, canary, cost, guards, lists, out
 from appliance.texts.audience import Exclusion, Recipient
 
 BATCH = 500
+MOST_A_DAY = 1_000_000
 PAUSED = "Paused by a person."
 STOPPED = "The campaign was stopped."
 HALF = "The campaign was stopped when a part of this text had gone and the rest had not."
@@ -287,8 +288,10 @@ def _checked(db: sqlite3.Connection, box: Box, wish: Wish, now: datetime) -> Wis
         raise CampaignError("A campaign needs a name, so that you find it again.")
     if wish.sim and wish.sim not in {modem.name for modem in box.modems}:
         raise CampaignError(f"There is no SIM {wish.sim!r} in this box.")
-    if not 0 <= wish.canary_percent <= 100 or wish.late_limit_min < 0 or (wish.a_day is not None and wish.a_day < 1):
-        raise CampaignError("The first part is 0 to 100 percent, the delay 0 minutes or more, a day's part 1 or more.")
+    if not 0 <= wish.canary_percent <= 100 or not 0 <= wish.late_limit_min <= schedule.LONGEST_DELAY_MIN or (
+            wish.a_day is not None and not 1 <= wish.a_day <= MOST_A_DAY):
+        raise CampaignError("The first part is 0 to 100 percent, the delay 0 minutes or more and a year at most, "
+                            "a day's part 1 to 1000000.")
     try:
         who = audience.checked(db, wish.audience)
         templates.check(wish.text, templates.known_fields(db) | audience.fields_of(who))

@@ -22,7 +22,8 @@ from hw import pdu
 
 BATCH = 100                         # texts in a write(): their fsync must not delay a call
 OFF = "The box was off then, or did not know the time."
-UNREADABLE = (schedule.ScheduleError, LookupError, TypeError, ValueError)   # what only a foreign hand can have written
+# What only a foreign hand can have written.
+UNREADABLE = (schedule.ScheduleError, LookupError, TypeError, ValueError, OverflowError)
 UNREADABLE_WORDS = "It cannot be read ({}), so nothing of it goes. Stop it and write it anew."
 NOBODY = "Nobody is in it any more who may be texted, so nobody was."
 

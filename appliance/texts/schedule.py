@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 INSTANT = timedelta(milliseconds=1)  # the finest the store knows
 REPEATING = ("weekly", "monthly", "birthday")
 LONGEST_DELAY_MIN = 60 * 24 * 366
+FIRST_YEAR, LAST_YEAR = 1970, 2199   # beyond them a zone's offset may leave the calendar
 LOOK_BACK = timedelta(days=800)      # a box that was off longer does not count its missed days one by one
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 ALLOWED = {"now": (), "at": ("at",), "after": ("delay_min",), "weekly": ("weekday", "time", "until"),
@@ -154,6 +155,8 @@ def _day(day: date) -> str:
 def _local(text: object) -> datetime:
     try:
         at = datetime.fromisoformat(str(text))
+        if not FIRST_YEAR <= at.year <= LAST_YEAR:
+            raise ValueError(text)
     except ValueError:
         raise ScheduleError(f"{text!r} is no day and time. Write it as 2026-11-28T10:00.") from None
     if at.tzinfo is not None:

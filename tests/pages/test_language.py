@@ -82,6 +82,11 @@ def test_scripts_write_no_words_of_their_own(script: Path) -> None:
     assert [text for text in re.findall(r'"([^"\n]*)"', code) if re.search(r"^[A-Z][a-z]+ [a-z]+ ", text)] == []
 
 
+def test_no_translator_is_asked_to_translate_the_store() -> None:
+    found = {message for message, _, _ in messages.messages()}
+    assert not [message for message in found if re.match("(SELECT|INSERT|UPDATE|DELETE) ", message)]
+
+
 def test_every_marked_message_stands_in_the_template_of_the_catalogues() -> None:
     assert (WEB / "locale" / "deskbell.pot").read_text() == messages.template(), (
         "run: python3 -m web.messages > web/locale/deskbell.pot"

@@ -242,6 +242,15 @@ def test_the_failed_get_it_again_and_the_unknown_never(office: Mailing) -> None:
     assert campaigns.resend_failed(office.db, one, office.now) == 0
 
 
+def test_a_number_that_no_calendar_has_halts_its_campaign_and_no_other(office: Mailing) -> None:
+    office.people(1)
+    broken, other = office.start(), office.start("Other words.")
+    with store.write(office.db):
+        office.db.execute("UPDATE campaign SET late_limit_min = 1000000000000000 WHERE id = ?", (broken,))
+    assert office.sends(3) == [mobile(0)]
+    assert (office.state(broken)[0], office.state(other)[0]) == ("paused", "done")
+
+
 def test_two_people_who_confirm_the_same_group_text_start_it_once(office: Mailing) -> None:
     office.people(3)
     first, second = office.start(), office.start()

@@ -68,6 +68,11 @@ def test_a_campaign_is_started_shown_paused_resumed_and_stopped(deskbell: Said, 
 
 @pytest.mark.parametrize(("words", "answer"), [
     (["show", "9"], "There is no campaign 9."),
+    (["show", "9" * 20], "a number is too large"),
+    (["preview", "W", "Hi", "--everyone", "--late-limit", "9" * 15], "a year at most"),
+    (["preview", "W", "Hi", "--everyone", "--a-day", "9" * 15], "a day's part 1 to 1000000"),
+    (["preview", "W", "Hi", "--everyone", "--at", "9999-12-31T23:59"], "is no day and time"),
+    (["preview", "W", "Hi", "--everyone", "--at", "0001-01-01T00:00"], "is no day and time"),
     (["preview", "W", "Hi", "--group", "Rders"], "There is no group 'Rders'."),
     (["preview", "W", "Hi {nmae}", "--everyone"], "Did you mean {name}?"),
     (["preview", "W", "Hi", "--everyone", "--at", "2020-01-01T10:00"], "is past"),
