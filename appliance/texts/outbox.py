@@ -110,7 +110,9 @@ def next_due(db: sqlite3.Connection, sim: str, now: datetime) -> Due | None:
     """
     while (sms_id := turn.whose(db, sim, now)) is not None:
         if (off := turn.called_off(db, sms_id, now)) is None:
-            return _due(db, sms_id)
+            if (due := _due(db, sms_id)) is not None:
+                return due
+            continue                # another SIM took it between two questions
         with nullcontext() if db.in_transaction else write(db):
             drop(db, sms_id, *off, now)
     return None
@@ -269,7 +271,7 @@ def state_of(segments: list[str]) -> str:
     return "delivered" if set(segments) == {"delivered"} else "sent"
 
 
-def _due(db: sqlite3.Connection, sms_id: int) -> Due:
+def _due(db: sqlite3.Connection, sms_id: int) -> Due | None:
     row = db.execute("""
         SELECT segment.id, sms.number, segment.part, segment.attempts, segment.pdu,
                (SELECT count(*) FROM segment AS every WHERE every.sms_id = sms.id) AS parts
@@ -277,6 +279,8 @@ def _due(db: sqlite3.Connection, sms_id: int) -> Due:
         WHERE sms.id = ?
         ORDER BY segment.part
         LIMIT 1""", (sms_id,)).fetchone()
+    if row is None:
+        return None
     return Due(sms_id, row["id"], row["number"], row["part"], row["parts"], row["attempts"], pdu.Pdu(row["pdu"]))
 
 

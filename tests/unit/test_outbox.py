@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -297,3 +298,24 @@ def test_the_same_reference_from_another_sim_settles_nothing(office: Office) -> 
         assert reports.report(office.db, told, NOW, SECOND) is None
         assert reports.report(office.db, told, NOW, SIM) is not None
     assert office.states() == ["delivered"]
+
+
+def test_two_sims_that_ask_at_once_take_each_text_once_and_neither_stumbles(office: Office) -> None:
+    numbers = [f"+4917012345{place:02d}" for place in range(24)]
+    for number in numbers:
+        office.call(number)
+    taken: list[str] = []
+
+    def take(sim: str) -> None:
+        db = store.connect(office.db.execute("PRAGMA database_list").fetchone()["file"])
+        while (due := outbox.next_due(db, sim, NOW)) is not None:
+            with store.write(db):
+                if outbox.mark_sending(db, due, sim, NOW):
+                    taken.append(due.number)
+                    outbox.accepted(db, due, len(taken), NOW)
+        db.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(take, f"SIM{place}") for place in range(4)]:
+            done.result()
+    assert sorted(taken) == numbers
