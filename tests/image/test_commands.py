@@ -91,8 +91,19 @@ def test_a_killed_demo_leaves_nothing_running() -> None:
     assert_nothing_else_runs(before)
 
 
+def _port_8080() -> socket.socket:
+    """The pages' port, as soon as the kernel has let go of the demo before."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", 8080))
+        except OSError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
 def test_a_demo_whose_port_is_taken_says_which_and_the_way_round() -> None:
-    with socket.create_server(("127.0.0.1", 8080)):
+    with _port_8080():
         sentence = refused(run("image/demo"))
     assert "Port 8080" in sentence and "--web-port" in sentence
 
