@@ -83,12 +83,11 @@ class Supervisor:
             _part, process = self._running.pop()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            with contextlib.suppress(ProcessLookupError):      # also what it had only just begun to start
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def log(self, part: str) -> Path:
         return self._folder / f"{part}.log"
