@@ -69,7 +69,9 @@ def test_sqlite_is_one_without_the_wal_reset_bug() -> None:
 
 def test_every_table_of_ours_is_strict(db: sqlite3.Connection) -> None:
     tables = {row["name"]: row["strict"] for row in db.execute("PRAGMA table_list") if row["schema"] == "main"}
-    loose = {name for name, strict in tables.items() if not strict and not name.startswith(("sqlite_", "_sqlite_"))}
+    full_text = ("contact_search", "note_search")                # virtual tables and their shadows cannot be
+    loose = {name for name, strict in tables.items() if not strict and not name.startswith(("sqlite_", "_sqlite_"))
+             and not (name.startswith(full_text) and name != "contact_search_key")}
     assert tables.keys() >= {"call", "leg", "event", "sms", "segment", "contact", "setting", "ledger_cursor"}
     assert not loose
 
@@ -180,8 +182,9 @@ def test_a_released_migration_is_frozen(dump: Path, tmp_path: Path) -> None:
     made.close()
 
 
-def test_every_released_migration_has_its_dump() -> None:
-    assert RELEASES == STEPS
+def test_each_dump_is_of_a_migration_and_the_first_ones_have_theirs() -> None:
+    """A release may bring several migrations: the dump is of its last."""
+    assert set(RELEASES) <= set(STEPS) and RELEASES[:2] == STEPS[:2]
 
 
 def test_the_words_and_habits_of_the_first_release_become_the_first_rule(box: Box) -> None:
