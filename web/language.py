@@ -7,9 +7,12 @@ from __future__ import annotations
 import gettext
 import io
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from web.sayings import Sayings
 
 LOCALE = Path(__file__).parent / "locale"
 SOURCE = "en"
@@ -29,6 +32,9 @@ DAYS = (N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday
 DAYS_SHORT = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 
 
+SEPARATORS = {"fr": ("\N{NARROW NO-BREAK SPACE}", ","), "ru": ("\N{NO-BREAK SPACE}", ",")}
+
+
 class Words:
     """One language: its messages and the way it writes times. `zone` is the shop's."""
 
@@ -38,9 +44,28 @@ class Words:
         self.zone = zone
 
     def __call__(self, message: str, **given: object) -> str:
-        """The message in this language, with %(name)s filled in."""
+        """The message in this language, with %(name)s filled in; a sentence with values in it as `said` has it."""
         text = self.catalogue.gettext(message) if message else ""
+        if text == message and not given:
+            return self.said(message)
         return text % given if given else text
+
+    def said(self, sentence: str) -> str:
+        """A whole sentence that came from below the pages, its values already in it, in this language."""
+        return self.sayings.said(sentence)
+
+    @cached_property
+    def sayings(self) -> Sayings:
+        return Sayings(self.catalogue, self._named_day)
+
+    def _named_day(self, day: date) -> str:
+        return self("%(weekday)s, %(day)s %(month)s %(year)s", weekday=self(DAYS[day.weekday()]), day=day.day,
+                    month=self(MONTHS[day.month - 1]), year=day.year)
+
+    def number(self, n: int | float | Decimal, decimals: int = 0) -> str:
+        """12,345.6 as this language writes it: separators of thousands that do not break, its own decimal sign."""
+        thousands, point = SEPARATORS.get(self.language, (",", "."))
+        return f"{n:,.{decimals}f}".replace(",", "\0").replace(".", point).replace("\0", thousands)
 
     def plural(self, one: str, many: str, n: int, **given: object) -> str:
         """The form of the message that this language uses for n of them."""

@@ -11,29 +11,19 @@ import polib
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
-from appliance.people import users
-from appliance.texts import (
-    audience,
-    campaigns,
-    canary,
-    conversations,
-    guards,
-    keywords,
-    lists,
-    occurrences,
-    outbox,
-    rulebook,
-    rules,
-    templates,
-    turn,
-)
+from hw import cms, gsm
 
 HERE = Path(__file__).parent
 MARKS = {"N_", "words", "_"}
-# Sentences that reach a page from below, where nothing is translated; those with a value in them stay as they are.
-ELSEWHERE = (audience, campaigns, canary, conversations, guards, keywords, lists, occurrences, outbox, rulebook, rules,
-             templates, turn, users)
-SENTENCE = re.compile(r"(?!(?:SELECT|INSERT|UPDATE|DELETE) )[A-Z][^\n]* [^\n]*[.!?]")
+# Sentences made below the pages may reach one, finished and in English; web/sayings.py finds them again by these
+# patterns. What only the journal, a terminal or an owner's telephone sees is not among them.
+BELOW = HERE.parent / "appliance"
+UNSEEN = {"agi", "ami", "bell", "daemon", "config", "demo", "supervisor", "exchange", "provision", "notify", "owner",
+          "owner_words", "control", "db", "migrations"}
+SENTENCE = re.compile(r"(?!.*\b(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|WHERE)\b)"
+                      r"(?:[A-Z“]|\{0\})[^\n]* [^\n]*(?:[.!?]|\{\d\})")
+SAYERS = {"words", "_when"}                       # whatever these make up is shown
+REASONED = {"Refusal", "Wait", "Finding"}         # what these are given is shown, whole sentence or not
 
 Message = tuple[str, str | None, str]            # message, its plural, where it stands
 
@@ -64,8 +54,13 @@ def messages() -> Iterator[Message]:
             texts = found if isinstance(found, tuple) else (found,)
             if texts[0]:
                 yield texts[0], texts[1] if len(texts) > 1 else None, file.name
-    for module in ELSEWHERE:
-        yield from _sentences(Path(str(module.__file__)))
+    for file in sorted(BELOW.rglob("*.py")):
+        if file.stem not in UNSEEN and not file.stem.startswith("cli"):
+            yield from _sentences(file)
+    for _, cause in cms.CAUSES.values():
+        yield cause, None, "cms.py"
+    for state in gsm.State:
+        yield state.value, None, "gsm.py"
 
 
 def _of_code(file: Path) -> Iterator[Message]:
@@ -82,14 +77,36 @@ def _of_code(file: Path) -> Iterator[Message]:
 
 
 def _sentences(file: Path) -> Iterator[Message]:
-    """The whole sentences of a module that are no docstrings."""
+    """The whole sentences of a module, with {0} {1}… for values; neither docstrings nor what goes to the journal."""
     tree = ast.parse(file.read_text())
-    kept = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
-    kept |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    passed_over = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in kept \
-                and SENTENCE.fullmatch(node.value):
-            yield node.value, None, file.name
+        if isinstance(node, ast.Call) and ast.unparse(node.func).lower().startswith("log."):
+            passed_over |= {id(part) for part in ast.walk(node)}
+        if isinstance(node, ast.JoinedStr):
+            passed_over |= {id(part) for part in ast.walk(node)} - {id(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in SAYERS:
+            yield from ((pattern, None, file.name) for part in ast.walk(node)
+                        if isinstance(part, (ast.JoinedStr, ast.Constant)) and id(part) not in passed_over
+                        and (pattern := _pattern(part)) and (isinstance(part, ast.JoinedStr) or pattern[0].isupper()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in REASONED:
+            for argument in node.args[1:]:
+                if pattern := _pattern(argument):
+                    yield pattern, None, file.name
+        if id(node) not in passed_over and (pattern := _pattern(node)) and SENTENCE.fullmatch(pattern):
+            yield pattern, None, file.name
+
+
+def _pattern(node: ast.AST) -> str:
+    """A text as the catalogue has it; "" for what is none, or has no word of its own to be found again by."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if not isinstance(node, ast.JoinedStr):
+        return ""
+    places = iter(range(10))
+    text = "".join(part.value if isinstance(part, ast.Constant) else f"{{{next(places)}}}" for part in node.values)
+    return text if re.search(r"[A-Za-z]{2}", text) else ""
 
 
 if __name__ == "__main__":

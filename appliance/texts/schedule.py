@@ -92,7 +92,11 @@ def is_birthday(birthday: str, today: date) -> bool:
 
 def words(schedule: Mapping[str, Any]) -> str:
     """The schedule in a sentence of the office."""
-    last = f", until {_day(_date(schedule['until']))}" if "until" in schedule else ""
+    said = _when(schedule)
+    return f"{said}, until {_day(_date(schedule['until']))}" if "until" in schedule else said
+
+
+def _when(schedule: Mapping[str, Any]) -> str:
     match schedule["kind"]:
         case "now":
             return "Now"
@@ -102,12 +106,14 @@ def words(schedule: Mapping[str, Any]) -> str:
         case "after":
             return f"{schedule['delay_min']} min after it is confirmed"
         case "weekly":
-            return f"Each {WEEKDAYS[schedule['weekday']]} at {schedule['time']}{last}"
+            return f"Each {WEEKDAYS[schedule['weekday']]} at {schedule['time']}"
+        case "monthly" if schedule["day"] > 28:
+            return (f"Each month on the {schedule['day']}. at {schedule['time']}, "
+                    "on the last day of a shorter month")
         case "monthly":
-            short = ", on the last day of a shorter month" if schedule["day"] > 28 else ""
-            return f"Each month on the {schedule['day']}. at {schedule['time']}{short}{last}"
+            return f"Each month on the {schedule['day']}. at {schedule['time']}"
     return (f"On each one's birthday at {schedule['time']}; those born on 29 February get it on the 28th "
-            f"when the year has no 29th{last}")
+            "when the year has no 29th")
 
 
 def _every(schedule: Mapping[str, Any], created_at: datetime, start: datetime, zone: ZoneInfo,
