@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from appliance import config, settings
+from appliance import chosen, config, settings
 from appliance.box.notify import Notify
 from appliance.people import contacts, numbers
 from appliance.store import db as store
@@ -120,7 +120,11 @@ def _run(asked: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, stopped)
     signal.signal(signal.SIGINT, stopped)
     daemon: Callable[[config.Box, threading.Event, Notify], None] = importlib.import_module(DAEMONS[asked.daemon]).run
+    watch = chosen.Watch(box.store, stop) if asked.daemon != "web" else None     # the pages look at each request
     daemon(box, stop, notify)
+    if watch and watch.is_changed:
+        logging.getLogger(asked.daemon).info("The office chose another country, time zone or name: begins anew with it.")
+        os.execv(sys.executable, sys.orig_argv)      # the same process to systemd: only what it knew is gone
     notify.stopping()
     return 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from appliance import chosen
 from appliance.people import numbers
 
 DEFAULT_PATH = Path("/etc/deskbell/box.toml")
@@ -109,7 +110,9 @@ TAKEN = {"global", "trunk", "phone", "udp"}      # sections of Asterisk's pjsip.
 
 
 def load(path: Path | None = None) -> Box:
-    """The box that box.toml describes; without a path, $DESKBELL_CONFIG or /etc/deskbell/box.toml.
+    """The box that box.toml describes and the office's settings (chosen.py) name anew.
+
+    Without a path, $DESKBELL_CONFIG or /etc/deskbell/box.toml.
 
     Raises ConfigError with a sentence for a file that cannot be read, a wrong key or value.
     """
@@ -122,7 +125,8 @@ def load(path: Path | None = None) -> Box:
     except UnicodeDecodeError as wrong:
         raise ConfigError(f"{path} is not UTF-8 text. Save it as UTF-8 and start again.") from wrong
     try:
-        return parse(tomllib.loads(text))
+        box = parse(tomllib.loads(text))
+        return chosen.over(box, chosen.look(box.store))
     except tomllib.TOMLDecodeError as wrong:
         raise ConfigError(f"{path}: {wrong}.") from wrong
     except ConfigError as wrong:

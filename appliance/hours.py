@@ -5,7 +5,8 @@ Pure. Every moment is given in shop time: its tzinfo is the shop's zone.
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -17,6 +18,7 @@ MIDNIGHT = 24 * 60
 
 Span = tuple[int, int]  # minutes after midnight; one that goes past midnight ends at or before its start
 Week = tuple[tuple[Span, ...], ...]
+Special = Callable[[date], tuple[Span, ...] | None]
 
 
 class HoursError(Exception):
@@ -48,18 +50,20 @@ def parse(text: str) -> Week:
     return tuple(tuple(spans) for spans in week)
 
 
-def is_open(opening_hours: str, now: datetime, closed_until: str = "") -> bool:
+def is_open(opening_hours: str, now: datetime, closed_until: str = "", special: Special = lambda _day: None) -> bool:
     """Whether the shop is open at `now`. Without opening hours it is, unless it is closed for now.
 
-    closed_until is a UTC time as the store writes it, or "" when nobody closed the shop.
+    closed_until is a UTC time as the store writes it, or "" when nobody closed the shop. special gives the hours of a
+    day that differs from its week, none when it is closed; None for any other day.
     """
     closed = until(closed_until)
     if closed is not None and now < closed:
         return False
     week = parse(opening_hours)
-    if not any(week):
-        return True
-    return any(_is_in(week[now.weekday()], now) + _is_in_yesterdays(week[now.weekday() - 1], now))
+    usual: Week = week if any(week) else (((0, MIDNIGHT),),) * 7
+    today, yesterday = ((spans if (spans := special(day)) is not None else usual[day.weekday()])
+                        for day in (now.date(), now.date() - timedelta(days=1)))
+    return any(_is_in(today, now) + _is_in_yesterdays(yesterday, now))
 
 
 def until(text: str) -> datetime | None:

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 
-from appliance import hours
+from appliance import chosen, holidays, hours
+from appliance.people import numbers
 
 
 class SettingError(Exception):
@@ -21,9 +23,17 @@ class Settings:
     opening_hours: see hours.py, "" when the shop never closes.
     Of automatic texts: at most texts_a_day to one number and breaker_an_hour in all, text_pause_min between two.
     Between quiet_from and quiet_until (equal: no quiet hours) a text is sent "later" or "drop"ped.
+    country to extension_names: "" as box.toml says, see chosen.py.
     """
     shop_name: str = "Our shop"
+    country: str = ""
+    time_zone: str = ""
+    language: str = ""
+    own_numbers: str = ""           # by commas
+    line_names: str = ""            # "line1=Counter", one a line
+    extension_names: str = ""       # "101=Counter", one a line
     opening_hours: str = ""
+    special_days: str = ""          # one a line, see holidays.py
     text_pause_min: int = 60
     texts_a_day: int = 3
     quiet_from: str = "21:00"
@@ -41,15 +51,24 @@ class Settings:
     forward_a_day: int = 30
     broadcast_from: str = "09:00"   # group texts go from here, shop time
     broadcast_until: str = "20:00"  # to here; the same as broadcast_from: at any hour
+    pop_sound: bool = True          # a desk rings softly when a call comes
+    pop_outgoing: bool = False      # calls that go out rise on the desks too
+    dispositions: str = "Ordered, Price, Complaint, Wrong number, Spam"     # by commas: what a call was about
+    session_idle_min: int = 30      # then an owner or installer without an open page logs in again; staff stay 12 h
 
 
 DEFAULTS = Settings()
 RANGES = {"text_pause_min": (0, 7 * 24 * 60), "texts_a_day": (1, 100), "breaker_an_hour": (1, 1000),
-          "ring_s": (5, 300), "forward_a_day": (0, 1000)}
+          "ring_s": (5, 300), "forward_a_day": (0, 1000), "session_idle_min": (10, 12 * 60)}
 CHOICES = {"quiet_does": ("later", "drop")}
 TIMES: dict[str, Callable[[str], object]] = {
     "opening_hours": hours.parse, "closed_until": hours.until, "quiet_from": hours.minutes,
-    "quiet_until": hours.minutes, "broadcast_from": hours.minutes, "broadcast_until": hours.minutes}
+    "quiet_until": hours.minutes, "broadcast_from": hours.minutes, "broadcast_until": hours.minutes,
+    "special_days": holidays.parse}
+FITS: dict[str, tuple[Callable[[str], bool], str]] = {       # and what is wanted; "" is always good
+    "country": (numbers.is_country, "two capital letters, such as DE"),
+    "time_zone": (chosen.is_zone, "one such as Europe/Berlin"),
+    "language": (lambda text: re.fullmatch("[a-z]{2,3}", text) is not None, "two letters, such as en")}
 
 
 def read(db: sqlite3.Connection) -> Settings:
@@ -80,6 +99,11 @@ def put(db: sqlite3.Connection, key: str, value: object) -> None:
                "ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, json.dumps(value)))
 
 
+def drop(db: sqlite3.Connection, key: str) -> None:
+    """The setting has its default again."""
+    db.execute("DELETE FROM setting WHERE key = ?", (key,))
+
+
 def _slip(key: str, value: object) -> str | None:
     """What is wrong with a value of the right type, in words."""
     if isinstance(value, int) and key in RANGES:
@@ -87,6 +111,9 @@ def _slip(key: str, value: object) -> str | None:
         return None if low <= value <= high else f"{key} goes from {low} to {high}."
     if isinstance(value, str) and key in CHOICES:
         return None if value in CHOICES[key] else f"{key} is {' or '.join(CHOICES[key])}, not {value!r}."
+    if isinstance(value, str) and value and key in FITS:
+        fits, wanted = FITS[key]
+        return None if fits(value) else f"{key} is {wanted}, not {value!r}."
     if isinstance(value, str) and key in TIMES:
         try:
             TIMES[key](value)

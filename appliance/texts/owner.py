@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from datetime import datetime, timedelta
 
-from appliance import hours
+from appliance import holidays, hours
 from appliance import settings as shop
 from appliance.calls import owed
 from appliance.config import Box
@@ -117,7 +117,7 @@ def _close_or_open(db: sqlite3.Connection, order: Order, settings: Settings, loc
         shop.put(db, "closed_until", iso(order.until))
         return f"Closed till {_when(order.until)}. Text OPEN to open before."
     shop.put(db, "closed_until", "")
-    if hours.is_open(settings.opening_hours, local):
+    if hours.is_open(settings.opening_hours, local, special=holidays.special(settings.special_days)):
         return "Open."
     return "No longer closed by text. By the opening hours the shop is closed now."
 

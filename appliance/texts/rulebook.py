@@ -83,7 +83,8 @@ def remove(db: sqlite3.Connection, key: str) -> None:
 
 def troubles(db: sqlite3.Connection, box: Box) -> Iterator[str]:
     """A sentence for each rule that is on and does not do, or no longer does, what its owner thinks."""
-    has_hours = bool(settings.read(db).opening_hours)
+    set_ = settings.read(db)
+    has_hours = bool(set_.opening_hours or set_.special_days)
     for row in db.execute("SELECT * FROM rule WHERE is_on = 1 ORDER BY position, id").fetchall():
         try:
             wanted = conditions.parse(row["conditions"], lines(box), group_names(db))

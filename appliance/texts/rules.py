@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from appliance import hours
+from appliance import holidays, hours
 from appliance.box.wallclock import EARLIEST
 from appliance.people.numbers import Kind
 from appliance.settings import Settings
@@ -118,8 +118,8 @@ def fits(wanted: Conditions, call: CallFacts, settings: Settings, now: datetime)
         and (not wanted.groups or not call.groups.isdisjoint(wanted.groups))
         and (not wanted.days or hours.WEEKDAYS[at.weekday()] in wanted.days)
         and (not wanted.hours_from or hours.is_between(wanted.hours_from, wanted.hours_until, at))
-        and (not wanted.when or (wanted.when == "open") == hours.is_open(settings.opening_hours, at,
-                                                                         settings.closed_until)))
+        and (not wanted.when or (wanted.when == "open") == hours.is_open(
+            settings.opening_hours, at, settings.closed_until, holidays.special(settings.special_days))))
 
 
 def _is_within(seconds: float, longer_s: int | None, shorter_s: int | None) -> bool:
