@@ -21,6 +21,7 @@ from web import (
     login,
     more,
     recordings,
+    roles,
     rules,
     sims,
     texts,
@@ -44,6 +45,9 @@ HEADERS = {
 }
 MOST_FORM_BYTES = 1024 * 1024     # a pasted list is a field of a form
 YEAR_S = 365 * 24 * 3600
+NOT_YOURS = "role"       # the body of a 403 that is not about the form
+NOT_YOURS_SENTENCES = (N_("This page is not for you"),
+                       N_("Nothing was changed. The owner says on the page Users who may open what."))
 SENTENCES = {
     400: (N_("That did not arrive whole"), N_("Nothing was changed. Go back and try once more.")),
     401: (N_("You are logged out"), N_("Calls still ring and are still written down. Log in to see them.")),
@@ -72,19 +76,19 @@ def pages(office: Office) -> bottle.Bottle:
     """Every route there is, behind the gate."""
     bottle.BaseRequest.MEMFILE_MAX = MOST_FORM_BYTES
     app = bottle.Bottle()
-    app.add_hook("before_request", lambda: _gate(office))
+    app.add_hook("before_request", lambda: _gate(app, office))
     app.default_error_handler = lambda error: _error(office, error)
     app.get("/static/<name>", callback=lambda name: _static(office, name))
     app.get("/events", callback=lambda: _events(office))
-    app.get("/session", callback=lambda: HTTPResponse(status=204))
+    app.get("/session", callback=lambda: HTTPResponse(status=204), role="any")
     app.get("/ping", callback=lambda: _ping(office))
-    app.post("/language", callback=lambda: _language(office))
+    app.post("/language", callback=lambda: _language(office), role="any")
     for part in (login, calls, recordings, conversations, texts, compose, campaigns, rules, kept, sims, more, demo):
         part.routes(app, office)
     return app
 
 
-def _gate(office: Office) -> None:
+def _gate(app: bottle.Bottle, office: Office) -> None:
     """The one gate: what comes back from here may go on to its page."""
     web, path = office.box.web, request.environ["PATH_INFO"]
     if not auth.is_our_host(header("Host"), web):
@@ -99,11 +103,23 @@ def _gate(office: Office) -> None:
         given = header("X-Deskbell-Token") or request.forms.get("token")
         if not own or not auth.same(given, wanted):
             raise HTTPError(403)
-    if session or auth.is_public(path):
+    if auth.is_public(path):
         return
+    if session:
+        return _may(app, session.role, path)
     if request.method not in SAFE or "text/html" not in header("Accept"):
         raise HTTPError(401)
     raise HTTPResponse(status=303, headers={"Location": "/setup" if users.is_first_run(office.db) else "/login"})
+
+
+def _may(app: bottle.Bottle, role: str, path: str) -> None:
+    """Refuses what this role has no business with; a route that does not exist is refused by its number."""
+    route, _ = app.router.match(request.environ)
+    if roles.may(role, roles.mark_of(route.config)):
+        return
+    if path == "/" and role in roles.HOME and request.method in SAFE:
+        raise HTTPResponse(status=303, headers={"Location": roles.HOME[role]})
+    raise HTTPError(403, NOT_YOURS)
 
 
 def _served(app: Callable[..., Iterable[bytes]], office: Office) -> Callable[..., Iterable[bytes]]:
@@ -125,6 +141,8 @@ def _error(office: Office, error: HTTPError) -> str:
     if error.exception is not None:
         log.error("%s %s broke", request.method, request.path, exc_info=error.exception)
     title, sentence = SENTENCES.get(error.status_code, SENTENCES[500 if error.status_code >= 500 else 400])
+    if error.status_code == 403 and error.body == NOT_YOURS:
+        title, sentence = NOT_YOURS_SENTENCES
     if error.body and error.status_code == 429:
         sentence = error.body
     if "text/html" not in header("Accept"):

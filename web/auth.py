@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from appliance import settings
 from appliance.config import Web
 from appliance.store import db as store
 
@@ -19,12 +20,13 @@ log = logging.getLogger("web.auth")
 
 COOKIE = "deskbell"              # the session
 FORM_COOKIE = "deskbell_form"    # the token of a form that is shown before anyone has logged in
-SESSION_IDLE = timedelta(hours=12)      # a desk that slept over lunch must still see who rings
+DESK_IDLE = timedelta(hours=12)         # staff: a desk that slept over lunch must still see who rings
 SESSION_LIFE = timedelta(days=30)
-SEEN_EVERY = timedelta(minutes=5)
+SEEN_EVERY = timedelta(minutes=2)
+LONGEST_AGENT = 300
 
 # Whoever has no session may ask for these and nothing else.
-PUBLIC = frozenset({"/login", "/setup", "/ping"})
+PUBLIC = frozenset({"/login", "/login/code", "/setup", "/welcome", "/certificate", "/ca.crt", "/ping"})
 PUBLIC_FOLDER = "/static/"
 
 FREE_TRIES = 5                   # of one name from one address, then it waits
@@ -42,6 +44,8 @@ class Session:
     user_id: int
     user: str
     csrf: str
+    role: str
+    language: str | None = None
 
 
 def is_public(path: str) -> bool:
@@ -82,15 +86,33 @@ def key_of(cookie: str) -> str:
     return hashlib.sha256(cookie.encode(errors="replace")).hexdigest()
 
 
-def log_in(db: sqlite3.Connection, user_id: int, now: datetime) -> str:
+def log_in(db: sqlite3.Connection, user_id: int, now: datetime, address: str = "", agent: str = "") -> str:
     """The cookie of a new session; the store keeps only its hash. Sessions that are over are swept out."""
     cookie = secrets.token_urlsafe(32)
     with store.write(db):
         db.execute("DELETE FROM session WHERE seen_at < ? OR created_at < ?",
-                   (store.iso(now - SESSION_IDLE), store.iso(now - SESSION_LIFE)))
-        db.execute("INSERT INTO session (token_hash, user_id, csrf, created_at, seen_at) VALUES (?, ?, ?, ?, ?)",
-                   (key_of(cookie), user_id, secrets.token_urlsafe(32), store.iso(now), store.iso(now)))
+                   (store.iso(now - DESK_IDLE), store.iso(now - SESSION_LIFE)))
+        db.execute("""
+            INSERT INTO session (token_hash, user_id, csrf, created_at, seen_at, address, agent)
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+                   (key_of(cookie), user_id, secrets.token_urlsafe(32), store.iso(now), store.iso(now),
+                    address, agent[:LONGEST_AGENT]))
     return cookie
+
+
+def renew(db: sqlite3.Connection, key: str) -> str:
+    """A new cookie and form token for this session, after what it may do has changed; call it inside write()."""
+    cookie = secrets.token_urlsafe(32)
+    db.execute("UPDATE session SET token_hash = ?, csrf = ? WHERE token_hash = ?",
+               (key_of(cookie), secrets.token_urlsafe(32), key))
+    return cookie
+
+
+def idle(db: sqlite3.Connection, role: str) -> timedelta:
+    """How long a session of this role lives without a page that is open or asked for."""
+    if role == "staff":
+        return DESK_IDLE
+    return timedelta(minutes=settings.read(db).session_idle_min)
 
 
 def session(db: sqlite3.Connection, cookie: str | None, now: datetime) -> Session | None:
@@ -98,14 +120,14 @@ def session(db: sqlite3.Connection, cookie: str | None, now: datetime) -> Sessio
     if not cookie:
         return None
     row = db.execute("""
-        SELECT token_hash, user_id, user.name AS user, csrf
+        SELECT token_hash, user_id, user.name AS user, csrf, role, language, seen_at
         FROM session JOIN user ON user.id = session.user_id
-        WHERE token_hash = ? AND seen_at > ? AND session.created_at > ?""",
-                     (key_of(cookie), store.iso(now - SESSION_IDLE), store.iso(now - SESSION_LIFE))).fetchone()
-    if row is None:
+        WHERE token_hash = ? AND session.created_at > ? AND is_on""",
+                     (key_of(cookie), store.iso(now - SESSION_LIFE))).fetchone()
+    if row is None or row["seen_at"] <= store.iso(now - idle(db, row["role"])):
         return None
     mark_seen(db, [row["token_hash"]], now)
-    return Session(row["token_hash"], row["user_id"], row["user"], row["csrf"])
+    return Session(row["token_hash"], row["user_id"], row["user"], row["csrf"], row["role"], row["language"])
 
 
 def mark_seen(db: sqlite3.Connection, keys: Iterable[str], now: datetime) -> None:
@@ -125,9 +147,10 @@ def mark_seen(db: sqlite3.Connection, keys: Iterable[str], now: datetime) -> Non
 
 
 def living(db: sqlite3.Connection, keys: set[str], now: datetime) -> set[str]:
-    """Those of the sessions that have not been logged out or grown too old."""
-    return {key for key in keys if db.execute(
-        "SELECT 1 FROM session WHERE token_hash = ? AND created_at > ?",
+    """Those of the sessions that have not been logged out or grown too old, and may hear of calls."""
+    return {key for key in keys if db.execute("""
+        SELECT 1 FROM session JOIN user ON user.id = session.user_id
+        WHERE token_hash = ? AND session.created_at > ? AND is_on AND role IN ('owner', 'staff')""",
         (key, store.iso(now - SESSION_LIFE))).fetchone()}
 
 

@@ -18,7 +18,7 @@ def routes(app: bottle.Bottle, office: Office) -> None:
     app.post("/setup", callback=lambda: _setup(office))
     app.get("/login", callback=lambda: _login_page(office))
     app.post("/login", callback=lambda: _login(office))
-    app.post("/logout", callback=lambda: _logout(office))
+    app.post("/logout", callback=lambda: _logout(office), role="any")
 
 
 def _setup_page(office: Office, problem: str = "", name: str = "", code: str = "") -> str | HTTPResponse:

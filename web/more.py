@@ -9,8 +9,8 @@ from web.office import Office
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
-    app.get("/more", callback=lambda: office.render("more.html"))
-    app.post("/undo", callback=lambda: _undo(office))
+    app.get("/more", callback=lambda: office.render("more.html"), role="any")
+    app.post("/undo", callback=lambda: _undo(office), role="any")
 
 
 def _undo(office: Office) -> HTTPResponse:

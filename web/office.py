@@ -19,7 +19,7 @@ from appliance import settings
 from appliance.config import Box
 from appliance.store import db as store
 from appliance.texts import conversations
-from web import auth, undo
+from web import auth, roles, undo
 from web.events import Hub
 from web.language import NAMES, Languages, Words
 
@@ -61,11 +61,16 @@ class Office:
         found: auth.Session | None = request.environ.get("deskbell.session")
         return found
 
+    def may(self, mark: str) -> bool:
+        """Whether who is asking may open routes with this mark."""
+        return self.session is not None and roles.may(self.session.role, mark)
+
     @property
     def words(self) -> Words:
         if "deskbell.words" not in request.environ:
+            own = self.session.language if self.session else None
             request.environ["deskbell.words"] = self.languages.choose(
-                request.get_cookie("language"), header("Accept-Language"))
+                own or request.get_cookie("language"), header("Accept-Language"))
         chosen: Words = request.environ["deskbell.words"]
         return chosen
 
@@ -93,7 +98,7 @@ class Office:
             theme=theme if theme in THEMES else None, path=request.path, box=self.box,
             shop=settings.read(self.db).shop_name, languages={key: NAMES.get(key, key) for key in self.languages.all},
             event=request.environ.get("deskbell.event", 0), is_demo=self.box.demo is not None,
-            unread=conversations.unread(self.db) if self.session else 0, toast=self._toast(), **given)
+            may=self.may, unread=conversations.unread(self.db) if self.session else 0, toast=self._toast(), **given)
 
     def done(self, path: str, said: str, back: undo.Back | None = None) -> HTTPResponse:
         """Sends the browser on to a page of ours, which says what was done and offers the way back."""

@@ -53,14 +53,14 @@ class Line:
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
-    app.get("/rules", callback=lambda: _list(office))
-    app.post("/rules/move", callback=lambda: _move(office))
-    app.post("/rules/switch", callback=lambda: _switch(office))
-    app.post("/rules/remove", callback=lambda: _remove(office))
-    app.get("/rule", callback=lambda: _page(office, NEW))
-    app.get("/rule/<key:re:[a-z0-9-]{1,40}>", callback=lambda key: _page(office, _rule(office, key)))
-    app.post("/rule", callback=lambda: _save(office, NEW))
-    app.post("/rule/<key:re:[a-z0-9-]{1,40}>", callback=lambda key: _save(office, _rule(office, key)))
+    app.get("/rules", callback=lambda: _list(office), role="owner")
+    app.post("/rules/move", callback=lambda: _move(office), role="owner")
+    app.post("/rules/switch", callback=lambda: _switch(office), role="owner")
+    app.post("/rules/remove", callback=lambda: _remove(office), role="owner")
+    app.get("/rule", callback=lambda: _page(office, NEW), role="owner")
+    app.get("/rule/<key:re:[a-z0-9-]{1,40}>", callback=lambda key: _page(office, _rule(office, key)), role="owner")
+    app.post("/rule", callback=lambda: _save(office, NEW), role="owner")
+    app.post("/rule/<key:re:[a-z0-9-]{1,40}>", callback=lambda key: _save(office, _rule(office, key)), role="owner")
 
 
 def _list(office: Office) -> str:

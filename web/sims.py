@@ -42,10 +42,10 @@ class Shown:
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
-    app.get("/sims", callback=lambda: _page(office))
-    app.post("/sims", callback=lambda: _save(office))
-    app.post("/sims/resume", callback=lambda: _resume(office))
-    app.post("/sims/balance", callback=lambda: _balance(office))
+    app.get("/sims", callback=lambda: _page(office), role="installer")
+    app.post("/sims", callback=lambda: _save(office), role="installer")
+    app.post("/sims/resume", callback=lambda: _resume(office), role="installer")
+    app.post("/sims/balance", callback=lambda: _balance(office), role="installer")
 
 
 def _page(office: Office, problem: str = "", of: str = "", given: dict[str, str] | None = None) -> str:

@@ -53,7 +53,7 @@ def test_no_route_but_the_public_ones_opens_without_a_session(office: Office, tm
 
 
 def test_the_public_list_is_short() -> None:
-    assert {"/login", "/setup", "/ping"} == auth.PUBLIC
+    assert {"/login", "/login/code", "/setup", "/welcome", "/certificate", "/ca.crt", "/ping"} == auth.PUBLIC
 
 
 def test_no_post_works_without_its_token(office: Office, amy: Browser, tmp_path: Path) -> None:

@@ -125,12 +125,12 @@ def test_the_store_holds_neither_password_nor_cookie(office: Office, amy: Browse
 
 def test_an_idle_session_ends_and_a_used_one_lives(office: Office, amy: Browser) -> None:
     key = auth.key_of(amy.cookies[auth.COOKIE])
-    set_seen(office.db, key, auth.SESSION_IDLE - timedelta(minutes=1))
+    set_seen(office.db, key, timedelta(minutes=29))
     assert amy.get("/").status == 200
     assert office.db.execute("SELECT seen_at FROM session").fetchone()[0] > store.iso(
         datetime.now(UTC) - timedelta(minutes=1)
     )
-    set_seen(office.db, key, auth.SESSION_IDLE + timedelta(minutes=1))
+    set_seen(office.db, key, timedelta(minutes=31))
     assert amy.get("/").status == 303
 
 
@@ -158,9 +158,9 @@ def test_an_open_page_keeps_its_session(office: Office, amy: Browser) -> None:
     desk = amy.listen()
     desk.next("now")
     sessions = eventually(lambda: office.server.hub.sessions)
-    set_seen(office.db, *sessions, auth.SESSION_IDLE - timedelta(minutes=1))
+    set_seen(office.db, *sessions, timedelta(minutes=29))
     auth.mark_seen(office.db, sessions, datetime.now(UTC))
-    assert auth.session(office.db, amy.cookies[auth.COOKIE], datetime.now(UTC) + timedelta(hours=11))
+    assert auth.session(office.db, amy.cookies[auth.COOKIE], datetime.now(UTC) + timedelta(minutes=28))
 
 
 def test_logging_in_again_ends_the_session_of_before(office: Office, amy: Browser) -> None:
