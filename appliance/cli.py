@@ -123,7 +123,7 @@ def _run(asked: argparse.Namespace) -> int:
     watch = chosen.Watch(box.store, stop) if asked.daemon != "web" else None     # the pages look at each request
     daemon(box, stop, notify)
     if watch and watch.is_changed:
-        logging.getLogger(asked.daemon).info("The office chose another country, time zone or name: begins anew with it.")
+        logging.getLogger(asked.daemon).info("The office chose another country, zone or name: begins anew.")
         os.execv(sys.executable, sys.orig_argv)      # the same process to systemd: only what it knew is gone
     notify.stopping()
     return 0
