@@ -32,7 +32,7 @@ layer() {
   case $1 in
     root) echo "$CACHE/$root" ;;
     house) echo "$CACHE/house-$({ echo "$root"; declare -f build_house; } |
-      hash_of image/deskbell image/asterisk systemd)" ;;
+      hash_of image/deskbell image/regions image/asterisk systemd)" ;;
     tools) echo "$CACHE/tools-$({ echo "$root"; declare -f build_tools; } |
       hash_of tests/packages.txt tests/requirements.txt)" ;;
   esac

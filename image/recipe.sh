@@ -52,6 +52,8 @@ build_house() {
   mount -t proc proc "$at/proc"
   in_root "$at" systemd-sysusers deskbell.conf
   in_root "$at" systemd-tmpfiles --create deskbell.conf
+  mkdir -p "$at/usr/share/deskbell"
+  in_root "$at" python3 - /usr/share/deskbell/regions.db <"$REPO/image/regions"
   umount "$at/proc"
   umount "$at"
 }
