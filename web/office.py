@@ -19,7 +19,7 @@ from appliance import settings
 from appliance.config import Box
 from appliance.store import db as store
 from appliance.texts import conversations
-from web import auth, roles, undo
+from web import auth, origins, roles, undo
 from web.events import Hub
 from web.language import NAMES, Languages, Words
 
@@ -116,6 +116,7 @@ class Office:
                                   lstrip_blocks=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
         environment.install_gettext_translations(words.catalogue, newstyle=True)   # type: ignore[attr-defined]
         environment.globals["static"] = self.static_url
+        environment.globals["origin"] = lambda number: origins.told(number, words, self.box.country)
         return environment
 
     def static_url(self, name: str) -> str:
