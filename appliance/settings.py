@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 
 from appliance import chosen, holidays, hours
+from appliance.calls import sale
 from appliance.people import numbers
 
 
@@ -53,14 +54,21 @@ class Settings:
     broadcast_until: str = "20:00"  # to here; the same as broadcast_from: at any hour
     pop_sound: bool = True          # a desk rings softly when a call comes
     pop_outgoing: bool = False      # calls that go out rise on the desks too
+    service_level_s: int = 20       # the goal: this share of the calls is answered within so many seconds,
+    service_level_percent: int = 80
+    abandon_under_s: int = 5        # who hung up in less is left out of it; 0: nobody is
+    average_sale: str = ""          # such as "£48", for what saved customers may have brought; "" says no sum
     dispositions: str = "Ordered, Price, Complaint, Wrong number, Spam"     # by commas: what a call was about
     session_idle_min: int = 30      # then an owner or installer without an open page logs in again; staff stay 12 h
 
 
 DEFAULTS = Settings()
 RANGES = {"text_pause_min": (0, 7 * 24 * 60), "texts_a_day": (1, 100), "breaker_an_hour": (1, 1000),
-          "ring_s": (5, 300), "forward_a_day": (0, 1000), "session_idle_min": (10, 12 * 60)}
-CHOICES = {"quiet_does": ("later", "drop")}
+          "ring_s": (5, 300), "forward_a_day": (0, 1000), "session_idle_min": (10, 12 * 60),
+          "service_level_percent": (1, 100)}
+CHOICES: dict[str, tuple[str | int, ...]] = {
+    "quiet_does": ("later", "drop"), "service_level_s": (5, 10, 15, 20, 30, 45, 60, 90, 120),
+    "abandon_under_s": (0, 2, 3, 5, 10, 15, 20)}
 TIMES: dict[str, Callable[[str], object]] = {
     "opening_hours": hours.parse, "closed_until": hours.until, "quiet_from": hours.minutes,
     "quiet_until": hours.minutes, "broadcast_from": hours.minutes, "broadcast_until": hours.minutes,
@@ -68,6 +76,7 @@ TIMES: dict[str, Callable[[str], object]] = {
 FITS: dict[str, tuple[Callable[[str], bool], str]] = {       # and what is wanted; "" is always good
     "country": (numbers.is_country, "two capital letters, such as DE"),
     "time_zone": (chosen.is_zone, "one such as Europe/Berlin"),
+    "average_sale": (sale.is_sale, "a sum of money, such as £48 or 48,50 €"),
     "language": (lambda text: re.fullmatch("[a-z]{2,3}", text) is not None, "two letters, such as en")}
 
 
@@ -109,8 +118,8 @@ def _slip(key: str, value: object) -> str | None:
     if isinstance(value, int) and key in RANGES:
         low, high = RANGES[key]
         return None if low <= value <= high else f"{key} goes from {low} to {high}."
-    if isinstance(value, str) and key in CHOICES:
-        return None if value in CHOICES[key] else f"{key} is {' or '.join(CHOICES[key])}, not {value!r}."
+    if key in CHOICES:
+        return None if value in CHOICES[key] else f"{key} is {' or '.join(map(str, CHOICES[key]))}, not {value!r}."
     if isinstance(value, str) and value and key in FITS:
         fits, wanted = FITS[key]
         return None if fits(value) else f"{key} is {wanted}, not {value!r}."
