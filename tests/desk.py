@@ -203,7 +203,8 @@ class Office:
             )
         with store.write(self.db) as db:
             db.execute(
-                "INSERT INTO recording VALUES (?, ?, ?, ?, ?, 0)",
+                "INSERT INTO recording (call_id, file, started_at, duration_ms, size_bytes, is_cut) "
+                "VALUES (?, ?, ?, ?, ?, 0)",
                 (call_id, path.name, store.iso(datetime.now(UTC)), seconds * 1000, path.stat().st_size),
             )
             self.event("recording", call_id)

@@ -25,6 +25,7 @@ from web import (
     rules,
     sims,
     texts,
+    today,
 )
 from web.events import HEAD, Desk
 from web.language import N_
@@ -83,7 +84,8 @@ def pages(office: Office) -> bottle.Bottle:
     app.get("/session", callback=lambda: HTTPResponse(status=204), role="any")
     app.get("/ping", callback=lambda: _ping(office))
     app.post("/language", callback=lambda: _language(office), role="any")
-    for part in (login, calls, recordings, conversations, texts, compose, campaigns, rules, kept, sims, more, demo):
+    for part in (
+            login, today, calls, recordings, conversations, texts, compose, campaigns, rules, kept, sims, more, demo):
         part.routes(app, office)
     return app
 

@@ -16,7 +16,7 @@ KEY = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z),(\d{1,18})", re.ASCI
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
-    app.get("/", callback=lambda: _history(office))
+    app.get("/history", callback=lambda: _history(office))
     app.get("/call/<call_id:int>", callback=lambda call_id: _call(office, call_id))
 
 

@@ -16,10 +16,11 @@ from bottle import HTTPResponse, request, response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from appliance import settings
+from appliance.calls import owed
 from appliance.config import Box
 from appliance.store import db as store
 from appliance.texts import conversations
-from web import auth, origins, roles, undo
+from web import auth, origins, places, roles, undo
 from web.events import Hub
 from web.language import NAMES, Languages, Words
 
@@ -92,13 +93,14 @@ class Office:
         response.set_cookie(name, value, path="/", httponly=True, samesite="strict", secure=self.is_tls, **more)
 
     def render(self, template: str, **given: Any) -> str:
-        theme = request.get_cookie("theme")
+        theme, beside = request.get_cookie("theme"), self._beside()
         return self._environments[self.words.language].get_template(template).render(
             words=self.words, session=self.session, token=self.token(), now=self.clock(),
             theme=theme if theme in THEMES else None, path=request.path, box=self.box,
             shop=settings.read(self.db).shop_name, languages={key: NAMES.get(key, key) for key in self.languages.all},
             event=request.environ.get("deskbell.event", 0), is_demo=self.box.demo is not None,
-            may=self.may, unread=conversations.unread(self.db) if self.session else 0, toast=self._toast(), **given)
+            may=self.may, places=places.frame(self.may), beside=beside, unread=beside["unread"], toast=self._toast(),
+            **given)
 
     def done(self, path: str, said: str, back: undo.Back | None = None) -> HTTPResponse:
         """Sends the browser on to a page of ours, which says what was done and offers the way back."""
@@ -106,6 +108,15 @@ class Office:
         key = self.memory.keep(self.session.key, said, path, back)
         before, mark, row = path.partition("#")
         return go(f"{before}{'&' if '?' in before else '?'}done={key}{mark}{row}")
+
+    def _beside(self) -> dict[str, int]:
+        """The numbers beside the places: callers owed a call, call-backs due, texts nobody read."""
+        if not self.may("staff"):
+            return {"owed": 0, "due": 0, "unread": 0}
+        now = self.clock()
+        due = self.db.execute("SELECT count(*) FROM callback WHERE state = 'open' AND due_at <= ?", (store.iso(now),))
+        return {"owed": owed.count(self.db, now - owed.OWED_FOR), "due": int(due.fetchone()[0]),
+                "unread": conversations.unread(self.db)}
 
     def _toast(self) -> undo.Done | None:
         key = request.query.get("done", "")

@@ -61,6 +61,7 @@ class Call:
     text_state: str | None
     refusal: str | None
     refusal_code: str | None
+    contact_id: str | None
 
     @property
     def name(self) -> str | None:
@@ -217,7 +218,7 @@ def _call(row: sqlite3.Row) -> Call:
                 row["caller_name"], row["caller_id"], row["number"], row["presentation"],
                 parse_time(row["started_at"]), _time(row["answered_at"]), _time(row["ended_at"]),
                 row["ring_ms"], row["talk_ms"], row["hangup_cause"], row["bell"], bool(row["is_clock_set"]),
-                row["recording_ms"], row["text_state"], row["refusal"], row["refusal_code"])
+                row["recording_ms"], row["text_state"], row["refusal"], row["refusal_code"], row["contact_id"])
 
 
 def _leg(row: sqlite3.Row) -> Leg:

@@ -26,7 +26,6 @@ RULE = "owner"  # what sms.rule says of our answers
 LATE = timedelta(hours=12)  # networks' clocks are wrong by hours, so less would refuse some owners for ever
 EXPIRY = timedelta(minutes=15)
 ANSWERS_AN_HOUR, HELPS_AN_HOUR = 20, 3  # two boxes that own each other fall silent
-OWED_FOR = timedelta(days=7)
 LISTED = 8
 FINDINGS_LENGTH = 300
 
@@ -84,7 +83,7 @@ def status(db: sqlite3.Connection, box: Box, findings: list[str], now: datetime)
         FROM call
         WHERE started_at >= ? AND direction IN ('in', 'out')""",
         (iso(local.replace(hour=0, minute=0, second=0, microsecond=0)),)).fetchone()
-    still = len(owed.owed(db, now - OWED_FOR))
+    still = len(owed.owed(db, now - owed.OWED_FOR))
     texts = db.execute("""
         SELECT (SELECT count(*) FROM sms WHERE state IN ('queued', 'sending') AND direction = 'out') AS waiting,
           (SELECT count(*) FROM sms WHERE state = 'unknown' AND sent_again_as IS NULL) AS unknown,
@@ -102,7 +101,7 @@ def status(db: sqlite3.Connection, box: Box, findings: list[str], now: datetime)
 
 def missed(db: sqlite3.Connection, box: Box, now: datetime) -> str:
     """Who is still owed a call, the last ones first."""
-    callers = owed.owed(db, now - OWED_FOR)
+    callers = owed.owed(db, now - owed.OWED_FOR)
     if not callers:
         return "Nobody is owed a call."
     lines = [f"{_when(caller.at.astimezone(box.zone))} {caller.name or ''} {numbers.shown(caller.number, box.country)}"

@@ -29,13 +29,13 @@ EVIL = [
 
 def test_history_shows_a_missed_call_with_its_text(office: Office, amy: Browser) -> None:
     office.texted(office.missed("+4915123456789", name="Margaret Osei"))
-    page = amy.get("/").text
+    page = amy.get("/history").text
     assert "Margaret Osei" in page and "01512 3456789" in page
     assert f"Missed, rang 24{S}" in page and "Texted, delivered" in page
 
 
 def test_an_empty_history_says_what_will_appear(amy: Browser) -> None:
-    assert "The first one appears here while it rings" in amy.get("/").text
+    assert "The first one appears here while it rings" in amy.get("/history").text
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_an_empty_history_says_what_will_appear(amy: Browser) -> None:
 def test_every_outcome_has_its_word_and_its_sentence(office: Office, amy: Browser, outcome: str, said: str) -> None:
     call_id = office.call()
     office.ended(call_id, outcome)
-    assert said in amy.get("/").text and f"<b>{said}.</b>" in amy.get(f"/call/{call_id}").text
+    assert said in amy.get("/history").text and f"<b>{said}.</b>" in amy.get(f"/call/{call_id}").text
 
 
 def test_an_outgoing_call_says_so(office: Office, amy: Browser) -> None:
     call_id = office.call(direction="out")
     office.ended(call_id, "missed")
-    assert "Outgoing, not answered" in amy.get("/").text
+    assert "Outgoing, not answered" in amy.get("/history").text
     page = amy.get(f"/call/{call_id}").text
     assert "Counter called" in page and "Nobody answered there." in page
 
@@ -84,11 +84,11 @@ def test_the_chain_of_a_missed_call_has_every_step_with_its_time(office: Office,
 def test_a_refused_text_gives_its_reason(office: Office, amy: Browser) -> None:
     call_id = office.missed("+4930901820")
     office.not_texted(call_id, "landline", "Not texted: a landline cannot take texts.")
-    assert "Not texted: a landline cannot take texts." in amy.get("/").text
+    assert "Not texted: a landline cannot take texts." in amy.get("/history").text
     assert amy.get(f"/call/{call_id}").text.count("Not texted: a landline cannot take texts.") == 2
     second = office.missed("+4915123456789")
     office.not_texted(second, "pause", "texted 40 min ago")
-    assert "Not texted: texted 40 min ago." in amy.get("/").text
+    assert "Not texted: texted 40 min ago." in amy.get("/history").text
 
 
 def test_an_answered_call_does_not_explain_why_it_was_not_texted(office: Office, amy: Browser) -> None:
@@ -96,7 +96,7 @@ def test_an_answered_call_does_not_explain_why_it_was_not_texted(office: Office,
     office.answered(call_id)
     office.ended(call_id, "answered", talk_ms=192_000)
     office.not_texted(call_id, "answered", "Not texted: the call was answered.")
-    page = amy.get("/").text
+    page = amy.get("/history").text
     assert "Answered, 3\N{NO-BREAK SPACE}min 12" in page and "Not texted" not in page + amy.get(f"/call/{call_id}").text
 
 
@@ -118,7 +118,7 @@ def test_a_text_that_did_not_arrive_says_why(office: Office, amy: Browser, state
 def test_withheld_and_unavailable_numbers_have_words(office: Office, amy: Browser) -> None:
     office.missed(None, presentation="withheld", name="Anonymous")
     office.missed(None, presentation="unavailable")
-    page = amy.get("/").text
+    page = amy.get("/history").text
     assert "Number withheld" in page and "No number came with the call" in page and "Anonymous" not in page
 
 
@@ -126,7 +126,7 @@ def test_withheld_and_unavailable_numbers_have_words(office: Office, amy: Browse
 def test_what_a_caller_wrote_is_only_ever_text(office: Office, amy: Browser, name: str) -> None:
     call_id = office.missed("+4915123456789", name=name)
     office.texted(call_id, text=name)
-    for path in ("/", f"/call/{call_id}", f"/?open={call_id}"):
+    for path in ("/history", f"/call/{call_id}", f"/history?open={call_id}"):
         page = amy.get(path).text
         assert (
             "<script>" not in page
@@ -151,11 +151,11 @@ def test_pages_follow_each_other_without_gap_or_repeat(office: Office, amy: Brow
     same = datetime(2026, 11, 17, 10, 0, tzinfo=UTC)
     ids = [office.missed(at=same + timedelta(minutes=n // 3)) for n in range(130)]
     seen: list[int] = []
-    path = "/"
+    path = "/history"
     while path:
         page = amy.get(path).text
         seen += [int(found) for found in re.findall(r'<li id="call-(\d+)"', page)]
-        older = re.search(r'href="(/\?[^"]*before=[^"]+)">Older', page)
+        older = re.search(r'href="(/history\?[^"]*before=[^"]+)">Older', page)
         path = older[1].replace("&amp;", "&") if older else ""
     assert seen == sorted(ids, reverse=True)
 
@@ -168,12 +168,12 @@ def test_filters_keep_what_they_say(office: Office, amy: Browser) -> None:
     out = office.call(direction="out")
     office.ended(out, "missed")
     for show, expected in (("missed", [missed]), ("answered", [answered]), ("outgoing", [out])):
-        assert [int(found) for found in re.findall(r'<li id="call-(\d+)"', amy.get(f"/?show={show}").text)] == expected
+        assert [int(found) for found in re.findall(r'<li id="call-(\d+)"', amy.get(f"/history?show={show}").text)] == expected
 
 
 def test_a_row_opens_without_script(office: Office, amy: Browser) -> None:
     call_id = office.missed()
-    page = amy.get(f"/?open={call_id}").text
+    page = amy.get(f"/history?open={call_id}").text
     assert 'aria-expanded="true"' in page and "Nobody had answered." in page
 
 
@@ -192,10 +192,10 @@ def test_a_page_never_walks_the_table(office: Office) -> None:
 
 def test_a_live_call_rings_in_the_history(office: Office, amy: Browser) -> None:
     call_id = office.call(contact="Margaret Osei")
-    page = amy.get("/").text
+    page = amy.get("/history").text
     assert 'class="ring"' in page and "Ringing" in page
     office.answered(call_id)
-    assert "Talking" in amy.get("/").text
+    assert "Talking" in amy.get("/history").text
 
 
 def test_rows_from_before_the_clock_was_set_say_so(office: Office, amy: Browser) -> None:

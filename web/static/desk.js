@@ -46,11 +46,20 @@ document.addEventListener("deskbell", ({ detail: { event, id } }) => {
   page.event = Math.max(id, Number(page.event));
   for (const part of document.querySelectorAll("[data-live]")) {
     const follows = part.dataset.live;
-    const is_its_call = Boolean(event.call_id) && (follows === "any" || follows === String(event.call_id));
+    const is_its_call = Boolean(event.call_id) && (follows === "any" || follows === "all" || follows === String(event.call_id));
     if (is_its_call || event.kind === "now" && follows !== "no") return void soon();
-    if (is_text && follows === "texts") return void soon(true);
+    if (is_text && (follows === "texts" || follows === "all")) return void soon(true);
   }
 });
+// Timers count on from what the page said when it came.
+const seen = new WeakMap();
+setInterval(() => {
+  for (const timer of document.querySelectorAll("[data-since-s]")) {
+    if (!seen.has(timer)) seen.set(timer, Date.now() - 1000 * Number(timer.dataset.sinceS));
+    const s = Math.floor((Date.now() - seen.get(timer)) / 1000);
+    timer.textContent = `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
+  }
+}, 1000);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && is_stale) soon(); });
 document.addEventListener("click", click => {
   const it = click.target.closest("[data-do]");
