@@ -144,9 +144,9 @@ def _line(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def from_secret(file: Path) -> Ami:
+def from_secret(file: Path, user: str = "deskbell") -> Ami:
     """The daemons' own connection. Raises AmiError when provision has not made the secret."""
     try:
-        return Ami("deskbell", file.read_text().strip())
+        return Ami(user, file.read_text().strip())
     except OSError as missing:
         raise AmiError(f"{file} cannot be read ({missing.strerror}); run `deskbell provision` as root") from missing

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from appliance.box.notify import Notify
 from appliance.calls import agi, ami, directory, follow, recordings
 from appliance.calls.bell import Bell
+from appliance.calls.switchboard import Switchboard
 from appliance.config import Box
 from appliance.store import db as store
 
@@ -36,16 +37,18 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     threading.Thread(target=server.serve_forever, name="bell", daemon=True).start()
     copier = threading.Thread(target=_copy_directory, args=(box, stop), name="directory", daemon=True)
     copier.start()
-    keeper = Keeper(box)
+    keeper, orders = Keeper(box), Switchboard(box, stop)
     keeper.start()
+    orders.start()
     notify.ready()
     try:
-        follow_ledger(Follower(db, box, keeper), (keeper, copier), stop, notify)
+        follow_ledger(Follower(db, box, keeper), (keeper, copier, orders), stop, notify)
     finally:
         keeper.stop()
         server.shutdown()
         server.server_close()
         copier.join(timeout=2)
+        orders.join(timeout=2)
 
 
 def follow_ledger(follower: Follower, helpers: Collection[threading.Thread], stop: threading.Event,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from appliance import settings
 from appliance.box import wallclock
+from appliance.calls import phone
 from appliance.calls.bell import look_up
 from appliance.calls.events import announce
 from appliance.calls.ledger import Entry, LedgerError, call_from
@@ -155,8 +156,12 @@ def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: 
                       "ORDER BY spool, position", (boot, linkedid)).fetchall()
     if not rows and is_cut:
         return _end_without_rows(db, box, boot, linkedid, now)
+    asked = phone.of_channel(db, linkedid)
+    if asked and asked.kind != "dial":
+        return None                # a desk phone that fetches a parked call: the call itself has its row
     try:
-        call = call_from([Entry(*row) for row in rows], {trunk.key for trunk in box.trunks}, is_cut)
+        call = call_from([Entry(*row) for row in rows], {trunk.key for trunk in box.trunks}, is_cut,
+                         asked.target if asked else None)
     except LedgerError as wrong:
         log.warning("Passed over: %s.", wrong)
         return _end_without_rows(db, box, boot, linkedid, now) if is_cut else None

@@ -57,11 +57,13 @@ class LedgerError(Exception):
     """The rows make no call; the text says which and why."""
 
 
-def call_from(entries: Sequence[Entry], trunks: Collection[str], is_cut: bool = False) -> Call:
+def call_from(entries: Sequence[Entry], trunks: Collection[str], is_cut: bool = False,
+              asked: str | None = None) -> Call:
     """The call that these rows of one linkedid tell, finished or so far.
 
     trunks are the keys of the outside lines. is_cut says that Asterisk no longer has the call and no row
-    will follow: it ends as interrupted at its last row. Raises LedgerError when the caller's first row is missing.
+    will follow: it ends as interrupted at its last row. asked is whom a person asked for from the screen: such a call
+    begins at the desk phone, before anything was dialled. Raises LedgerError when the caller's first row is missing.
     """
     first = next((e for e in entries if e.kind == "CHAN_START" and e.uniqueid == e.linkedid), None)
     if first is None:
@@ -73,7 +75,7 @@ def call_from(entries: Sequence[Entry], trunks: Collection[str], is_cut: bool = 
     answered = _answered(entries, called)
     direction = _direction(first, called, trunks)
     trunk = _trunk(caller, called, trunks)
-    other_side = first.caller_id if direction is Direction.IN else first.extension
+    other_side = first.caller_id if direction is Direction.IN else asked or first.extension
     return Call(
         boot=first.boot, linkedid=first.linkedid, direction=direction, trunk=trunk,
         caller_id=caller_number(other_side),

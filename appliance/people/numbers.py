@@ -71,6 +71,32 @@ def kind(number: str) -> Kind:
     return KINDS.get(phonenumbers.number_type(parsed), Kind.OTHER)
 
 
+def is_home(number: str, country: str) -> bool:
+    """Whether an E.164 number has the calling code of `country`."""
+    try:
+        return phonenumbers.parse(number, None).country_code == phonenumbers.country_code_for_region(country)
+    except NumberParseException:
+        return False
+
+
+def is_free(number: str) -> bool:
+    """Whether an E.164 number costs its caller nothing."""
+    try:
+        return phonenumbers.number_type(phonenumbers.parse(number, None)) == PhoneNumberType.TOLL_FREE
+    except NumberParseException:
+        return False
+
+
+def dialled(number: str, country: str) -> str:
+    """The digits that a line in `country` dials for an E.164 number: 0301234…, 0033…, 011…; any other as it is."""
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except NumberParseException:
+        return number
+    written = phonenumbers.format_out_of_country_calling_number(parsed, country)
+    return "".join(c for c in written if c.isascii() and c.isdigit())
+
+
 def shown(number: str, country: str) -> str:
     """The number as people of `country` write it: national at home, international from abroad."""
     try:

@@ -20,7 +20,8 @@ LEDGER = {"asterisk", "deskbell-calls"}
 WHO = [   # path, who reads it, who writes it; folders: who sees and who makes files in them
     ("/var/lib/deskbell", OUR_DAEMONS, OUR_DAEMONS),
     ("/var/lib/deskbell/office.db", OUR_DAEMONS, OUR_DAEMONS),
-    ("/var/lib/deskbell/recordings", OUR_DAEMONS, {"deskbell-calls"}),
+    ("/var/lib/deskbell/recordings", OUR_DAEMONS, OUR_DAEMONS),      # systemd: web reads, modem does not see it
+    ("/var/lib/deskbell/decoded", OUR_DAEMONS, OUR_DAEMONS),
     ("/var/spool/deskbell", LEDGER, LEDGER),
     ("/var/spool/deskbell/cel.db", LEDGER, LEDGER),
     ("/var/spool/deskbell/recording", LEDGER, LEDGER),
@@ -111,6 +112,17 @@ def test_the_manager_lets_the_daemon_ask_and_no_more(office: Office, action: str
             asterisk.ask(action, Channel="Local/1@outside", Command="core show version", Filename="manager.conf",
                          Application="System", Data="id", Exten="1", Context="outside", Priority="1",
                          SrcFilename="manager.conf", DstFilename="manager.conf")
+
+
+@pytest.mark.parametrize("action", ["Command", "UpdateConfig", "ModuleLoad", "DBPut", "DialplanExtensionAdd"])
+def test_the_hand_on_the_telephone_moves_calls_and_no_more(office: Office, action: str) -> None:
+    with from_secret(office.box.secrets / "ami-phone", "phone") as asterisk:
+        with pytest.raises(AmiError, match="refused"):
+            asterisk.ask(action, Command="core show version", SrcFilename="manager.conf", DstFilename="manager.conf",
+                         LoadType="load", Module="app_system.so", Family="x", Key="y", Val="z", Context="office",
+                         Extension="s", Priority="1", Application="System", ApplicationData="id")
+        with pytest.raises(AmiError, match="refused"):
+            asterisk.ask("Originate", Channel="Local/s@office", Application="System", Data="id")
 
 
 def test_rubbish_at_the_telephones_door_disturbs_no_call(office: Office) -> None:

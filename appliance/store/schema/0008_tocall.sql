@@ -61,12 +61,12 @@ CREATE INDEX call_list_entry_taken ON call_list_entry (taken_at) WHERE state = '
 CREATE UNIQUE INDEX call_list_entry_one_each ON call_list_entry (call_list_id, taken_by) WHERE state = 'taken';
 CREATE INDEX call_list_entry_number ON call_list_entry (number);
 
--- The journal of the desks learns to remind: a CHECK cannot be changed, so the table is made anew. Its ids go on from
+-- The journal of the desks learns to remind, and of what the telephone was asked and what was noted: a CHECK cannot be changed, so the table is made anew. Its ids go on from
 -- where they were, also past those of rows long gone: a browser asks for what came after its last one.
 CREATE TABLE event_anew (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('ringing', 'answered', 'ended', 'recording', 'text', 'reminder')),
+  kind TEXT NOT NULL CHECK (kind IN ('ringing', 'answered', 'ended', 'recording', 'text', 'reminder', 'phone', 'note')),
   call_id INTEGER REFERENCES call (id) ON DELETE CASCADE,
   callback_id INTEGER REFERENCES callback (id) ON DELETE CASCADE,
   CHECK (kind <> 'reminder' OR callback_id IS NOT NULL)
