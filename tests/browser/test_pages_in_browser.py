@@ -27,7 +27,7 @@ def full(office: Office) -> int:
     return talk
 
 
-def test_first_run_leads_to_the_history(office: Office, desk: Desk) -> None:
+def test_first_run_leads_to_today(office: Office, desk: Desk) -> None:
     page = desk().new_page()
     page.goto(office.url)
     expect(page).to_have_url(re.compile("/setup$"))
@@ -36,13 +36,13 @@ def test_first_run_leads_to_the_history(office: Office, desk: Desk) -> None:
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("The same password again").fill(PASSWORD)
     page.get_by_role("button", name="Set the password").click()
-    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    expect(page.get_by_role("heading", name="Still owed a call")).to_be_visible()
     page.get_by_role("navigation").get_by_role("button", name="Log out").click()
     expect(page).to_have_url(re.compile("/login$"))
     page.get_by_label("Your name").fill("Amy")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    expect(page.get_by_role("heading", name="Still owed a call")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -50,7 +50,7 @@ def test_first_run_leads_to_the_history(office: Office, desk: Desk) -> None:
 def test_nothing_scrolls_sideways(office: Office, amy: Browser, desk: Desk, width: int, scheme: str) -> None:
     talk = full(office)
     page = desk(amy, width, 844, color_scheme=scheme).new_page()
-    for path in ("/", f"/?open={talk}", f"/call/{talk}", "/call/2", "/call/999"):
+    for path in ("/", "/history", f"/history?open={talk}", f"/call/{talk}", "/call/2", "/call/999"):
         if path != "/call/999":  # a browser writes a 404 on its console
             page.goto(office.url + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
@@ -81,7 +81,7 @@ def test_the_recording_of_a_call_plays(office: Office, amy: Browser, desk: Desk)
 def test_a_row_opens_and_closes_by_keyboard(office: Office, amy: Browser, desk: Desk) -> None:
     call_id = office.missed()
     page = desk(amy).new_page()
-    page.goto(office.url)
+    page.goto(office.url + "/history")
     arrow = page.locator(f"#call-{call_id} [data-do=open]")
     arrow.focus()
     page.keyboard.press("Enter")
