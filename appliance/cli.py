@@ -111,7 +111,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    box, notify, stop = config.load(), Notify(), threading.Event()
+    # The pages put the office's choice over box.toml at each request, the others at their start.
+    box, notify, stop = (config.read if asked.daemon == "web" else config.load)(), Notify(), threading.Event()
     os.umask(0o007)        # what a daemon makes, its group may use and nobody else
 
     def stopped(_number: int, _frame: FrameType | None) -> None:
@@ -120,7 +121,7 @@ def _run(asked: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, stopped)
     signal.signal(signal.SIGINT, stopped)
     daemon: Callable[[config.Box, threading.Event, Notify], None] = importlib.import_module(DAEMONS[asked.daemon]).run
-    watch = chosen.Watch(box.store, stop) if asked.daemon != "web" else None     # the pages look at each request
+    watch = chosen.Watch(box.store, stop) if asked.daemon != "web" else None
     daemon(box, stop, notify)
     if watch and watch.is_changed:
         logging.getLogger(asked.daemon).info("The office chose another country, zone or name: begins anew.")

@@ -91,6 +91,11 @@ class Box:
         return self.state / "recordings"
 
     @property
+    def decoded(self) -> Path:
+        """Copies of recordings for browsers without Opus; the pages make them, each may go at any time."""
+        return self.state / "decoded"
+
+    @property
     def ledger(self) -> Path:
         """Asterisk's own spool of CEL rows; only Asterisk writes it."""
         return self.spool / "cel.db"
@@ -110,9 +115,13 @@ TAKEN = {"global", "trunk", "phone", "udp"}      # sections of Asterisk's pjsip.
 
 
 def load(path: Path | None = None) -> Box:
-    """The box that box.toml describes and the office's settings (chosen.py) name anew.
+    """The box as it is now: what read() gives, with the country, time zone and names the office chose since."""
+    box = read(path)
+    return chosen.over(box, chosen.look(box.store))
 
-    Without a path, $DESKBELL_CONFIG or /etc/deskbell/box.toml.
+
+def read(path: Path | None = None) -> Box:
+    """The box that box.toml describes; without a path, $DESKBELL_CONFIG or /etc/deskbell/box.toml.
 
     Raises ConfigError with a sentence for a file that cannot be read, a wrong key or value.
     """
@@ -125,8 +134,7 @@ def load(path: Path | None = None) -> Box:
     except UnicodeDecodeError as wrong:
         raise ConfigError(f"{path} is not UTF-8 text. Save it as UTF-8 and start again.") from wrong
     try:
-        box = parse(tomllib.loads(text))
-        return chosen.over(box, chosen.look(box.store))
+        return parse(tomllib.loads(text))
     except tomllib.TOMLDecodeError as wrong:
         raise ConfigError(f"{path}: {wrong}.") from wrong
     except ConfigError as wrong:

@@ -9,11 +9,15 @@ import bottle
 from bottle import HTTPError, HTTPResponse, request, response
 
 from appliance.calls import history
-from appliance.people import users
+from appliance.people.users import is_first_run, set_language
+from appliance.store import db as store
 from web import (
+    account,
     auth,
     calls,
     campaigns,
+    certificate,
+    changes,
     compose,
     conversations,
     demo,
@@ -23,9 +27,11 @@ from web import (
     recordings,
     roles,
     rules,
+    settings,
     sims,
     texts,
     today,
+    users,
 )
 from web.events import HEAD, Desk
 from web.language import N_
@@ -85,7 +91,9 @@ def pages(office: Office) -> bottle.Bottle:
     app.get("/ping", callback=lambda: _ping(office))
     app.post("/language", callback=lambda: _language(office), role="any")
     for part in (
-            login, today, calls, recordings, conversations, texts, compose, campaigns, rules, kept, sims, more, demo):
+            login, today, calls, recordings, conversations, texts, compose, campaigns, rules, kept, settings,
+            sims, users, account, changes, certificate, more, demo,
+    ):
         part.routes(app, office)
     return app
 
@@ -93,6 +101,7 @@ def pages(office: Office) -> bottle.Bottle:
 def _gate(app: bottle.Bottle, office: Office) -> None:
     """The one gate: what comes back from here may go on to its page."""
     web, path = office.box.web, request.environ["PATH_INFO"]
+    office.renew()
     if not auth.is_our_host(header("Host"), web):
         raise HTTPError(421)
     session = auth.session(office.db, request.get_cookie(auth.COOKIE), office.clock())
@@ -111,7 +120,7 @@ def _gate(app: bottle.Bottle, office: Office) -> None:
         return _may(app, session.role, path)
     if request.method not in SAFE or "text/html" not in header("Accept"):
         raise HTTPError(401)
-    raise HTTPResponse(status=303, headers={"Location": "/setup" if users.is_first_run(office.db) else "/login"})
+    raise HTTPResponse(status=303, headers={"Location": "/setup" if is_first_run(office.db) else "/login"})
 
 
 def _may(app: bottle.Bottle, role: str, path: str) -> None:
@@ -194,4 +203,7 @@ def _language(office: Office) -> HTTPResponse:
     wanted = request.forms.get("language", "")
     if wanted in office.languages.all:
         office.set_cookie("language", wanted, max_age=YEAR_S)
+        if office.session:
+            with store.write(office.db) as db:
+                set_language(db, office.session.user_id, wanted)
     return go("/")

@@ -157,6 +157,8 @@ class _Loop:
         if version == self.seen:
             return
         self.seen = version
+        if self.teller.box is not self.hub.box:      # the office chose another country, time zone or name
+            self.teller = Teller(self.hub.box, self.db)
         while news := history.events_after(self.db, self.last):
             for event in news:
                 self.last = event.id

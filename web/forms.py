@@ -10,6 +10,13 @@ WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
+class Given(dict[str, str]):
+    """What a form was given, or what is wrong with it; "" for a field that nothing is said of."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
 def field(name: str, longest: int = LONGEST) -> str:
     """The text of a field without space around it; "" when it was not sent or is not text."""
     given: str = request.forms.getunicode(name, "").replace("\r\n", "\n").strip()[:longest]

@@ -15,7 +15,7 @@ from typing import Any
 from bottle import HTTPResponse, request, response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from appliance import settings
+from appliance import chosen, settings
 from appliance.calls import owed
 from appliance.config import Box
 from appliance.store import db as store
@@ -23,6 +23,7 @@ from appliance.texts import conversations
 from web import auth, origins, places, roles, undo
 from web.events import Hub
 from web.language import NAMES, Languages, Words
+from web.waiting import Waiting
 
 HERE = Path(__file__).parent
 THEMES = {"light", "dark"}
@@ -39,11 +40,15 @@ class Office:
     """What every page works with: the box, its store, the hub of the streams, and who is asking."""
 
     def __init__(self, box: Box, hub: Hub, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.given = box                     # as box.toml has it; the office's own choice stands over it
         self.box = box
+        self._chosen: dict[str, str] = {}
         self.hub = hub
         self.clock = clock
         self.lockout = auth.Lockout()
         self.memory = undo.Memory()
+        self.half_way: Waiting[auth.HalfWay] = Waiting()
+        self.new_secrets: Waiting[str] = Waiting()         # of a second factor, by session, until it is proved
         self.languages = Languages(box.zone, box.language)
         self.static = _load_static()
         self._environments: dict[str, Environment] = {
@@ -56,6 +61,18 @@ class Office:
         if not hasattr(self._mine, "db"):
             self._mine.db = store.connect(self.box.store)
         return self._mine.db      # type: ignore[no-any-return]
+
+    def renew(self) -> None:
+        """Takes over what the office chose meanwhile: country, time zone, names. Each request begins with it."""
+        if (now := chosen.read(self.db)) == self._chosen:
+            return
+        box = chosen.over(self.given, now)
+        if (box.zone, box.language) != (self.languages.zone, self.languages.fallback):
+            languages = Languages(box.zone, box.language)
+            self._environments = {language: self._environment(words) for language, words in languages.all.items()}
+            self.languages = languages
+        self.box = self.hub.box = box
+        self._chosen = now
 
     @property
     def session(self) -> auth.Session | None:
@@ -91,6 +108,16 @@ class Office:
 
     def set_cookie(self, name: str, value: str, **more: Any) -> None:
         response.set_cookie(name, value, path="/", httponly=True, samesite="strict", secure=self.is_tls, **more)
+
+    def renewed(self, cookie: str) -> None:
+        """Goes on under the new id of this session: what may be done has changed."""
+        self.set_cookie(auth.COOKIE, cookie)
+        request.environ["deskbell.session"] = auth.session(self.db, cookie, self.clock())
+
+    @property
+    def origin(self) -> str:
+        """How this browser calls the box; the gate let only names of ours through."""
+        return f"{request.environ['wsgi.url_scheme']}://{header('Host')}"
 
     def render(self, template: str, **given: Any) -> str:
         theme, beside = request.get_cookie("theme"), self._beside()
