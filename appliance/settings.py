@@ -42,6 +42,8 @@ class Settings:
     quiet_does: str = "later"
     breaker_an_hour: int = 30
     record_calls: bool = False
+    recording_keep_days: int = 90           # then they go, starred ones never; 0: for ever
+    recording_free_percent: int = 15        # of the disk stays free: the oldest go before their time, starred ones never
     ring_s: int = 30
     closed_until: str = ""          # a UTC time as store.iso writes it; "" while the hours alone decide
     stop_words: str = ""            # further ones, by commas, beside those that texts/words.py knows
@@ -52,6 +54,7 @@ class Settings:
     forward_a_day: int = 30
     broadcast_from: str = "09:00"   # group texts go from here, shop time
     broadcast_until: str = "20:00"  # to here; the same as broadcast_from: at any hour
+    backup_at: str = "02:15"        # when the nightly backups begin, shop time
     pop_sound: bool = True          # a desk rings softly when a call comes
     pop_outgoing: bool = False      # calls that go out rise on the desks too
     service_level_s: int = 20       # the goal: this share of the calls is answered within so many seconds,
@@ -64,14 +67,15 @@ class Settings:
 
 DEFAULTS = Settings()
 RANGES = {"text_pause_min": (0, 7 * 24 * 60), "texts_a_day": (1, 100), "breaker_an_hour": (1, 1000),
-          "ring_s": (5, 300), "forward_a_day": (0, 1000), "session_idle_min": (10, 12 * 60),
+          "ring_s": (5, 300), "recording_keep_days": (0, 3650),
+          "recording_free_percent": (10, 90), "forward_a_day": (0, 1000), "session_idle_min": (10, 12 * 60),
           "service_level_percent": (1, 100)}
 CHOICES: dict[str, tuple[str | int, ...]] = {
     "quiet_does": ("later", "drop"), "service_level_s": (5, 10, 15, 20, 30, 45, 60, 90, 120),
     "abandon_under_s": (0, 2, 3, 5, 10, 15, 20)}
 TIMES: dict[str, Callable[[str], object]] = {
     "opening_hours": hours.parse, "closed_until": hours.until, "quiet_from": hours.minutes,
-    "quiet_until": hours.minutes, "broadcast_from": hours.minutes, "broadcast_until": hours.minutes,
+    "quiet_until": hours.minutes, "broadcast_from": hours.minutes, "broadcast_until": hours.minutes, "backup_at": hours.minutes,
     "special_days": holidays.parse}
 FITS: dict[str, tuple[Callable[[str], bool], str]] = {       # and what is wanted; "" is always good
     "country": (numbers.is_country, "two capital letters, such as DE"),
