@@ -12,7 +12,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from appliance.box import wallclock
 from appliance.box.notify import Notify
+from appliance.calls.archive import Archive
 from appliance.config import Box
+from appliance.people import links, traces
 from appliance.store import db as store
 from appliance.texts import inbox, occurrences
 
@@ -23,6 +25,7 @@ LEDGER_KEPT = timedelta(days=7)        # rows of calls that are over, for somebo
 EVENT_KEPT = timedelta(days=7)         # a browser that slept longer is shown how things stand
 FEED_S = 5.0
 CLOCK_WAIT_S = 600.0     # so long group texts wait for somebody to vouch for the time, where nobody ever does
+LINKING_S = 0.5          # so long a second at most calls are given to cards that came in by a list
 STUCK_S = 600.0          # no task here may take longer; then the watchdog restarts us
 
 
@@ -38,12 +41,15 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     scheduler.add_job(clock.hourly, "interval", hours=1, next_run_time=datetime.now(UTC))
     scheduler.add_job(clock.each_second, "interval", seconds=1, next_run_time=datetime.now(UTC))
     logging.getLogger("apscheduler").setLevel(logging.ERROR)   # it warns each second that 10,000 texts take longer
+    archive = Archive(box, CLOCK_WAIT_S)
     scheduler.start()
+    archive.start()
     notify.ready()
     while not stop.wait(FEED_S):
-        if scheduler.running and not clock.is_stuck():
+        if scheduler.running and not clock.is_stuck() and archive.is_alive() and not archive.is_stuck():
             notify.alive()
     scheduler.shutdown(wait=True)
+    archive.stop()
 
 
 class Clock:
@@ -67,6 +73,7 @@ class Clock:
             now = datetime.now(UTC)
             is_clock_set = wallclock.is_set(now) or time.monotonic() - self._began >= self._clock_wait_s
             inbox.attend(self._db, self._box, now)
+            links.settle(self._db, LINKING_S)
             if queued := occurrences.expand_due(self._db, self._box, now, is_clock_set):
                 log.info("%d group texts queued.", queued)
             self._said = ""
@@ -87,6 +94,8 @@ class Clock:
             for task in tasks:
                 if gone := task(db, datetime.now(UTC)):
                     log.info("%s: %d rows let go.", task.__name__.replace("_", " "), gone)
+            now = datetime.now(UTC)
+            traces.sweep(db, now, now.astimezone(self._box.zone).hour)
             db.close()
         except (sqlite3.Error, store.StoreError) as broken:
             log.error("The hourly tidying failed (%s). Calls and texts go on; it is tried again in an hour.", broken)

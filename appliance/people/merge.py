@@ -73,7 +73,7 @@ def preview(db: sqlite3.Connection, kept_id: str, gone_id: str, names: Mapping[s
 
 def merge(db: sqlite3.Connection, kept_id: str, gone_id: str, by: str, now: datetime,
           names: Mapping[str, str] = ONES) -> int:
-    """The id by which it is undone; the kept card has all of both. Never call it inside write(). Raises ContactError."""
+    """The id by which it is undone; the kept card has all of both. Not inside write(). Raises ContactError."""
     preview(db, kept_id, gone_id, names)
     let_go(db, gone_id, kept_id)
     with write(db):

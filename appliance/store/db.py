@@ -21,6 +21,7 @@ PRAGMAS = {
     "mmap_size": 0,
     "trusted_schema": 0,
     "cell_size_check": 1,
+    "secure_delete": 1,          # who is forgotten is not left in free pages
     "journal_size_limit": 16 * 1024 * 1024,
 }
 
