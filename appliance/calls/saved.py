@@ -1,0 +1,92 @@
+"""The week's slip of saved customers: who rang in vain, was texted, came back within the hour, is still owed a call."""
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from appliance.calls import periods
+from appliance.store.db import iso, parse_time
+from appliance.texts.outbox import PERSONAL
+
+
+@dataclass(frozen=True)
+class Missed:
+    """One caller who rang in vain, a card with all its numbers or a number. at, number, call_id: of the last try.
+
+    how: "replied" or "rang" when something came back within an hour of our text.
+    """
+    number: str
+    name: str | None
+    at: datetime
+    times: int
+    call_id: int
+    is_texted: bool
+    how: str | None
+    is_owed: bool
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A week from its Monday on; withheld: tries of callers who showed no number and cannot be texted."""
+    monday: date
+    missed: list[Missed]
+    withheld: int
+
+    @property
+    def texted(self) -> int:
+        return sum(one.is_texted for one in self.missed)
+
+    @property
+    def saved(self) -> int:
+        return sum(one.how is not None for one in self.missed)
+
+    @property
+    def owed(self) -> int:
+        return sum(one.is_owed for one in self.missed)
+
+
+def slip(db: sqlite3.Connection, monday: date, zone: ZoneInfo) -> Slip:
+    """The slip of that week; who is owed is as it stands now."""
+    since, until = iso(periods.begins(monday, zone)), iso(periods.begins(monday + timedelta(days=7), zone))
+    tried = "started_at >= ? AND started_at < ? AND direction = 'in' AND outcome IN ('missed', 'abandoned', 'busy')"
+    rows = db.execute(f"""
+        SELECT coalesce(contact_number.contact_id, call.number) AS person, call.number, max(call.started_at) AS at,
+          count(*) AS times, call.id, contact.name, contact.id AS contact_id,
+          coalesce(contact.is_blocked, 0) AS is_blocked
+        FROM call LEFT JOIN contact_number ON contact_number.number = call.number
+        LEFT JOIN contact ON contact.id = contact_number.contact_id
+        WHERE {tried} AND call.number IS NOT NULL
+        GROUP BY person ORDER BY at DESC""", (since, until)).fetchall()
+    texted = {row[0]: row[1] for row in db.execute("""
+        SELECT coalesce(contact_number.contact_id, call.number) AS person, max(text_echo.how)
+        FROM call JOIN sms ON sms.call_id = call.id JOIN text_echo ON text_echo.sms_id = sms.id
+        LEFT JOIN contact_number ON contact_number.number = call.number
+        WHERE call.started_at >= ? AND call.started_at < ? AND call.direction = 'in'
+          AND call.outcome IN ('missed', 'abandoned', 'busy') AND text_echo.kind = 'call'
+        GROUP BY person""", (since, until))}
+    withheld = db.execute(f"SELECT count(*) FROM call WHERE {tried} AND number IS NULL", (since, until)).fetchone()[0]
+    return Slip(monday, [
+        Missed(row["number"], row["name"], parse_time(row["at"]), row["times"], row["id"], row["person"] in texted,
+               texted.get(row["person"]), _is_owed(db, row)) for row in rows], int(withheld))
+
+
+def _is_owed(db: sqlite3.Connection, missed: sqlite3.Row) -> bool:
+    """Whether nobody got back since the last try, as calls/owed.py has it: by an answered call either way, by a text
+    of one of us, or by somebody's word for it."""
+    if missed["is_blocked"]:
+        return False
+    return bool(db.execute("""
+        WITH side AS (SELECT ?1 AS number UNION SELECT number FROM contact_number WHERE contact_id = ?2)
+        SELECT NOT EXISTS (
+          SELECT 1 FROM side JOIN call INDEXED BY call_number ON call.number = side.number
+          WHERE call.started_at >= ?3 AND call.id <> ?4 AND call.direction IN ('in', 'out')
+            AND (call.outcome = 'answered' OR call.ended_at IS NULL AND call.answered_at IS NOT NULL))
+        AND NOT EXISTS (
+          SELECT 1 FROM side JOIN sms INDEXED BY sms_number ON sms.number = side.number
+          WHERE sms.created_at >= ?3 AND sms.direction = 'out' AND sms.priority = ?5 AND sms.campaign_id IS NULL
+            AND sms.is_automatic = 0 AND sms.state NOT IN ('failed', 'expired', 'cancelled'))
+        AND NOT EXISTS (
+          SELECT 1 FROM side JOIN settled ON settled.number = side.number WHERE settled.at >= ?3)""",
+        (missed["number"], missed["contact_id"], missed["at"], missed["id"], PERSONAL)).fetchone()[0])
