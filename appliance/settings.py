@@ -43,7 +43,7 @@ class Settings:
     breaker_an_hour: int = 30
     record_calls: bool = False
     recording_keep_days: int = 90           # then they go, starred ones never; 0: for ever
-    recording_free_percent: int = 15        # of the disk stays free: the oldest go before their time, starred ones never
+    recording_free_percent: int = 15        # of the disk stays free: the oldest go earlier, starred ones never
     ring_s: int = 30
     closed_until: str = ""          # a UTC time as store.iso writes it; "" while the hours alone decide
     stop_words: str = ""            # further ones, by commas, beside those that texts/words.py knows

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from appliance import settings
 from appliance.box import wallclock
+from appliance.calls import room
 from appliance.calls.agi import Agi, Refused
 from appliance.calls.events import announce
 from appliance.calls.records import Presentation, caller_name, caller_number, presentation
@@ -61,7 +62,7 @@ class Bell:
             now = settings.read(db)
             if contact:
                 agi.set_variable("CALLERID(name)", contact["name"])
-            agi.set_variable("RECORD", "yes" if now.record_calls else "no")
+            agi.set_variable("RECORD", "yes" if now.record_calls and room.for_recordings(self._box) else "no")
             agi.set_variable("RING_S", str(now.ring_s))
             if contact and contact["is_blocked"]:
                 agi.set_variable("BLOCKED", "yes")

@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from appliance.calls import tapes
 from appliance.calls.events import announce
 from appliance.config import Box
 from appliance.store import db as store
-from appliance.store.files import flush_folder, write_durably
+from appliance.store.files import write_durably
 
 log = logging.getLogger("recordings")
 
@@ -80,10 +81,7 @@ def _keep(db: sqlite3.Connection, box: Box, raw: Path, call: sqlite3.Row) -> boo
         return False              # nobody spoke, or it is a link to something that is not Asterisk's
     started_at = call["answered_at"] or call["started_at"]
     file = Path(started_at[:7]) / f"{call['id']}.wav"
-    folder = (box.recordings / file).parent
-    if not folder.exists():
-        folder.mkdir(mode=0o750)
-        flush_folder(box.recordings)
+    tapes.make_month(box.recordings, started_at[:7])
     write_durably(box.recordings / file, lambda wav: _as_wav(raw, size, wav))
     with store.write(db):
         db.execute("""

@@ -20,7 +20,8 @@ def add_session(db: sqlite3.Connection, token: str, seen_at: datetime) -> None:
     with store.write(db):
         db.execute("INSERT OR IGNORE INTO user (id, name, password_hash, created_at) VALUES (1, 'anna', 'x', ?)",
                    (store.iso(NOW),))
-        db.execute("INSERT INTO session VALUES (?, 1, 'csrf', ?, ?)", (token, store.iso(seen_at), store.iso(seen_at)))
+        db.execute("INSERT INTO session (token_hash, user_id, csrf, created_at, seen_at) VALUES (?, 1, 'csrf', ?, ?)",
+                   (token, store.iso(seen_at), store.iso(seen_at)))
 
 
 def sessions(db: sqlite3.Connection) -> list[str]:

@@ -43,7 +43,8 @@ def raw(box: Box, content: bytes, name: str = "1-1.0.raw") -> Path:
 
 
 def recorded(db: sqlite3.Connection) -> list[dict[str, object]]:
-    return [dict(row) for row in db.execute("SELECT * FROM recording ORDER BY call_id")]
+    return [dict(row) for row in db.execute("""
+        SELECT call_id, file, started_at, duration_ms, size_bytes, is_cut FROM recording ORDER BY call_id""")]
 
 
 def told(db: sqlite3.Connection) -> list[str]:

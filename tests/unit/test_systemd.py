@@ -20,7 +20,8 @@ UNITS = REPO / "systemd"
 SERVICES = sorted(file.stem for file in UNITS.glob("*.service"))
 WRITERS = {   # folder: the users that may write there; HOUSE.md's daemons
     "/var/lib/deskbell": {"root", "deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
-    "/var/lib/deskbell/recordings": {"deskbell-calls"},
+    "/var/lib/deskbell/recordings": {"deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
+    "/var/lib/deskbell/decoded": {"deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
     "/var/spool/deskbell": {"asterisk", "deskbell-calls"},
     "/var/spool/deskbell/recording": {"asterisk", "deskbell-calls"},
     "/run/deskbell": {"root", "deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
@@ -127,6 +128,16 @@ def test_a_daemon_may_write_only_where_the_table_lets_it(daemon: str) -> None:
     assert found["ReadWritePaths"][1:] == others
 
 
+def test_the_pages_only_read_recordings_and_the_radio_does_not_see_them() -> None:
+    assert unit("deskbell-web")["ReadOnlyPaths"] == ["-/var/lib/deskbell/recordings"]
+    assert unit("deskbell-modem")["InaccessiblePaths"] == ["-/var/lib/deskbell/recordings"]
+
+
+def test_the_clock_may_make_its_encoder_idle_and_nothing_else_of_the_resources() -> None:
+    assert {"setpriority", "ioprio_set"} <= allowed("deskbell-clock")
+    assert not (calls_of("@resources") - {"setpriority", "ioprio_set"}) & allowed("deskbell-clock")
+
+
 def test_the_folders_are_made_as_the_table_says() -> None:
     made = {path: writers(int(mode, 8) & 0o777, user, group)
             for _, path, mode, user, group in lines("tmpfiles.conf")}
@@ -136,7 +147,7 @@ def test_the_folders_are_made_as_the_table_says() -> None:
 def test_what_is_shared_stays_with_its_group_and_nobody_else_looks_in() -> None:
     for _, path, mode, _, _ in lines("tmpfiles.conf"):
         assert int(mode, 8) & 0o007 == 0 or path == "/etc/deskbell"
-        is_shared = int(mode, 8) & 0o020 or path == "/var/lib/deskbell/recordings"
+        is_shared = int(mode, 8) & 0o020
         assert bool(int(mode, 8) & 0o2000) == bool(is_shared), f"{path}: new files take the folder's group"
 
 
