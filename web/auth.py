@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import logging
 import secrets
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ log = logging.getLogger("web.auth")
 
 COOKIE = "deskbell"              # the session
 FORM_COOKIE = "deskbell_form"    # the token of a form that is shown before anyone has logged in
+STEP_COOKIE = "deskbell_step"    # a password that was right and lacks its code
+HALF_WAY_S = 10 * 60
 DESK_IDLE = timedelta(hours=12)         # staff: a desk that slept over lunch must still see who rings
 SESSION_LIFE = timedelta(days=30)
 SEEN_EVERY = timedelta(minutes=2)
@@ -48,6 +51,14 @@ class Session:
     language: str | None = None
 
 
+@dataclass
+class HalfWay:
+    """Somebody whose password was right and whose code is still to come; `wrong` codes were tried."""
+    user_id: int
+    name: str
+    wrong: int = 0
+
+
 def is_public(path: str) -> bool:
     return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
 
@@ -59,13 +70,19 @@ def is_our_host(host: str, web: Web) -> bool:
     """
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     name = name.strip("[]").lower()
-    if name in {"localhost", *(known.lower() for known in web.hosts)}:
+    if name in {"localhost", host_name() or "localhost", *(known.lower() for known in web.hosts)}:
         return True
     try:
         ipaddress.ip_address(name)
     except ValueError:
         return False
     return True
+
+
+def host_name() -> str:
+    """deskbell-4f2a.local: the machine's name as its neighbours find it (RFC 6762), "" when it has none."""
+    name = socket.gethostname().split(".")[0].lower()
+    return f"{name}.local" if name and name != "localhost" and name.replace("-", "a").isalnum() else ""
 
 
 def is_own_page(scheme: str, host: str, origin: str, fetch_site: str) -> bool:
@@ -152,6 +169,31 @@ def living(db: sqlite3.Connection, keys: set[str], now: datetime) -> set[str]:
         SELECT 1 FROM session JOIN user ON user.id = session.user_id
         WHERE token_hash = ? AND session.created_at > ? AND is_on AND role IN ('owner', 'staff')""",
         (key, store.iso(now - SESSION_LIFE))).fetchone()}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One session of a user, as the user recognises it; key is short: it names the session and opens nothing."""
+    key: str
+    address: str
+    agent: str
+    since: datetime
+    seen: datetime
+
+
+def sessions(db: sqlite3.Connection, user_id: int, now: datetime) -> list[Seen]:
+    """Those of a user that still live, the latest used first."""
+    rows = db.execute("""
+        SELECT session.*, role FROM session JOIN user ON user.id = session.user_id
+        WHERE user_id = ? AND session.created_at > ? ORDER BY seen_at DESC, token_hash""",
+                      (user_id, store.iso(now - SESSION_LIFE))).fetchall()
+    return [Seen(short_key(row["token_hash"]), row["address"] or "", row["agent"] or "",
+                 store.parse_time(row["created_at"]), store.parse_time(row["seen_at"]))
+            for row in rows if row["seen_at"] > store.iso(now - idle(db, row["role"]))]
+
+
+def short_key(key: str) -> str:
+    return key[:16]
 
 
 def log_out(db: sqlite3.Connection, key: str) -> None:

@@ -30,6 +30,7 @@ log = logging.getLogger("web")
 THREADS, MOST_THREADS = 6, 20      # a player that pauses and a client that stops in mid-sentence hold one for 20 s
 CHECK_EVERY_S = 3.0
 PING_TIMEOUT_S = 5.0
+RENEW_EVERY_S = 600.0   # how often it looks whether the certificate still fits
 IDLE_CONNECTION_S = 20
 HANDSHAKE_S = 5
 HEAD_S = 5.0            # for a whole request head: who writes a header a second may not keep a worker for ever
@@ -158,6 +159,15 @@ class Server:
         self.hub.start()
         self._thread.start()
 
+    def renew(self) -> None:
+        """Shows a new certificate from now on when the one of before ends soon or the box has another address."""
+        if self._own is None:
+            return
+        before = self._own.read_bytes()
+        if certificate.own(self.box).read_bytes() != before:
+            self._server.ssl_adapter.context.load_cert_chain(self._own)
+            log.info("the certificate was renewed")
+
     def stop(self) -> None:
         self._stopped.set()
         self._server.stop()
@@ -179,8 +189,8 @@ class Server:
         host = "127.0.0.1" if self.box.web.listen == "0.0.0.0" else "::1" if self.box.web.listen == "::" \
             else self.box.web.listen
         if self._own:
-            context = ssl.create_default_context(cafile=str(self._own))
-            context.check_hostname = False
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE   # to ourselves; the clock may be wrong
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                 host, self.port, timeout=PING_TIMEOUT_S, context=context)
         else:
@@ -219,7 +229,11 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     log.info("the pages are at %s", server.address)
     notify.ready()
     try:
+        renewed_s = time.monotonic()
         while not stop.wait(CHECK_EVERY_S):
+            if time.monotonic() - renewed_s > RENEW_EVERY_S:
+                renewed_s = time.monotonic()
+                server.renew()
             if server.can_work():
                 notify.alive()
                 notify.status(f"{server.hub.desks} desks listen at {server.address}")

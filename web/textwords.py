@@ -6,6 +6,7 @@ from datetime import datetime
 
 from appliance.config import Box
 from appliance.people import numbers
+from web import agents
 from web.language import N_, Words
 
 # State of a text: its word, its tone (good, bad, soon or none) and its icon.
@@ -49,6 +50,9 @@ class Writer:
 
     def who(self, name: str | None, number: str) -> str:
         return name or self.number(number)
+
+    def browser(self, agent: str) -> str:
+        return agents.named(agent, self.words)
 
     def when(self, at: datetime) -> str:
         """10:42 today, Yesterday 10:42, Fri 13 Nov, 10:42 before."""
