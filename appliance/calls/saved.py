@@ -61,10 +61,11 @@ def slip(db: sqlite3.Connection, monday: date, zone: ZoneInfo) -> Slip:
         GROUP BY person ORDER BY at DESC""", (since, until)).fetchall()
     texted = {row[0]: row[1] for row in db.execute("""
         SELECT coalesce(contact_number.contact_id, call.number) AS person, max(text_echo.how)
-        FROM call JOIN sms ON sms.call_id = call.id JOIN text_echo ON text_echo.sms_id = sms.id
+        FROM call INDEXED BY call_tried CROSS JOIN sms ON sms.call_id = call.id
+        CROSS JOIN text_echo ON text_echo.sms_id = sms.id
         LEFT JOIN contact_number ON contact_number.number = call.number
         WHERE call.started_at >= ? AND call.started_at < ? AND call.direction = 'in'
-          AND call.outcome IN ('missed', 'abandoned', 'busy') AND text_echo.kind = 'call'
+          AND call.outcome IN ('missed', 'abandoned', 'busy') AND call.number IS NOT NULL AND text_echo.kind = 'call'
         GROUP BY person""", (since, until))}
     withheld = db.execute(f"SELECT count(*) FROM call WHERE {tried} AND number IS NULL", (since, until)).fetchone()[0]
     return Slip(monday, [
@@ -80,13 +81,13 @@ def _is_owed(db: sqlite3.Connection, missed: sqlite3.Row) -> bool:
     return bool(db.execute("""
         WITH side AS (SELECT ?1 AS number UNION SELECT number FROM contact_number WHERE contact_id = ?2)
         SELECT NOT EXISTS (
-          SELECT 1 FROM side JOIN call INDEXED BY call_number ON call.number = side.number
+          SELECT 1 FROM side CROSS JOIN call INDEXED BY call_number ON call.number = side.number
           WHERE call.started_at >= ?3 AND call.id <> ?4 AND call.direction IN ('in', 'out')
             AND (call.outcome = 'answered' OR call.ended_at IS NULL AND call.answered_at IS NOT NULL))
         AND NOT EXISTS (
-          SELECT 1 FROM side JOIN sms INDEXED BY sms_number ON sms.number = side.number
+          SELECT 1 FROM side CROSS JOIN sms INDEXED BY sms_number ON sms.number = side.number
           WHERE sms.created_at >= ?3 AND sms.direction = 'out' AND sms.priority = ?5 AND sms.campaign_id IS NULL
             AND sms.is_automatic = 0 AND sms.state NOT IN ('failed', 'expired', 'cancelled'))
         AND NOT EXISTS (
-          SELECT 1 FROM side JOIN settled ON settled.number = side.number WHERE settled.at >= ?3)""",
+          SELECT 1 FROM side CROSS JOIN settled ON settled.number = side.number WHERE settled.at >= ?3)""",
         (missed["number"], missed["contact_id"], missed["at"], missed["id"], PERSONAL)).fetchone()[0])
