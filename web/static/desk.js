@@ -64,6 +64,7 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden && is
 document.addEventListener("click", click => {
   const it = click.target.closest("[data-do]");
   if (it?.dataset.do === "theme") theme();
+  if (it?.dataset.do === "print") print();
   if (it?.dataset.do === "open" && !click.ctrlKey && !click.metaKey && !click.shiftKey) {
     click.preventDefault();
     const address = it.href.replace(/#.*/, "").replace(/[?&]open=$/, "");
