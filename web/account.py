@@ -33,7 +33,7 @@ def _page(office: Office, problem: str = "", of: str = "") -> str:
     found = users.get(office.db, me.user_id)
     assert found is not None
     return office.render("account.html", me=found, problem=problem, of=of, least=users.MIN_PASSWORD,
-                         sessions=auth.sessions(office.db, me.user_id, now), own=auth.short_key(me.key),
+                         sessions=auth.sessions(office.db, me.user_id, now), this=auth.short_key(me.key),
                          codes_left=totp.recovery_codes_left(office.db, me.user_id),
                          writer=Writer(office.box, office.words, now))
 

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import bottle
 from bottle import HTTPError, HTTPResponse, request
 
+from appliance.people import changes
+from appliance.store import db as store
 from appliance.texts import campaigns, pace, progress, schedule
 from appliance.texts.campaigns import Campaign, CampaignError
 from appliance.texts.progress import Progress
@@ -85,7 +87,7 @@ def pieces(so_far: Progress, words: Words) -> list[Piece]:
 
 
 def _turn(office: Office, campaign_id: int, what: str) -> HTTPResponse:
-    _campaign(office, campaign_id)
+    it = _campaign(office, campaign_id)
     now, words, page = office.clock(), office.words, f"/campaign/{campaign_id}"
     turns: dict[str, tuple[Callable[..., object], str]] = {
         "pause": (campaigns.pause, words("Paused. What is on its way still goes.")),
@@ -98,6 +100,9 @@ def _turn(office: Office, campaign_id: int, what: str) -> HTTPResponse:
                                else words("There is nothing to send again."))
         turn, said = turns[what]
         turn(office.db, campaign_id, now)
+        with store.write(office.db) as db:
+            changes.record(db, office.by, f"campaign {it.wish.name}",
+                           {"state": it.state}, {"state": _campaign(office, campaign_id).state}, now, campaign_id)
     except CampaignError as refused:
         return office.done(page, words(str(refused)))
     return office.done(page, said)

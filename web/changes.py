@@ -10,20 +10,23 @@ from bottle import HTTPError, HTTPResponse, request
 
 from appliance.people import changes
 from appliance.people.changes import Change
-from web import forms, sheets
+from web import forms, settings_fields, sheets
 from web.language import N_, Words
 from web.office import Office
 from web.textwords import Writer
 
 PAGE = 50
-KINDS = {"backup": N_("Backup"), "call": N_("Call"), "callback": N_("Call-back"), "campaign": N_("Group text"),
-         "contact": N_("Customer"), "contacts": N_("Customers"), "group": N_("Group"), "keyword": N_("Keyword"),
-         "list": N_("List to call"), "opt-out": N_("Opt-out"), "recording": N_("Recording"),
-         "retention": N_("Clearing out"), "rule": N_("Rule"), "rules": N_("Rules"), "setting": N_("Setting"),
-         "sim": N_("SIM"), "template": N_("Template"), "text": N_("Text"), "user": N_("User")}
+KINDS = {"backup": N_("Backup"), "backup_place": N_("Place of backups"), "call": N_("Call"),
+         "callback": N_("Call-back"), "campaign": N_("Group text"), "contact": N_("Customer"),
+         "contacts": N_("Customers"), "group": N_("Group"), "keyword": N_("Keyword"), "list": N_("List to call"),
+         "note": N_("Note"), "opt-out": N_("Opt-out"), "recording": N_("Recording"), "restore": N_("Restore"),
+         "retention": N_("Clearing out"), "rule": N_("Rule"), "setting": N_("Setting"), "sim": N_("SIM"),
+         "template": N_("Template"), "text": N_("Text"), "user": N_("User")}
 FIELDS = {"name": N_("name"), "role": N_("role"), "language": N_("language"), "extension": N_("phone"),
           "text": N_("text"), "answer": N_("answer"), "is_on": N_("switched on"), "position": N_("place"),
           "sessions": N_("sessions"), "left": N_("left"), "state": N_("state")}
+
+SETTINGS = {field.key: field.label for field in settings_fields.FIELDS}
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def _one_line(it: Line, side: str) -> str:
 def line(change: Change, words: Words) -> Line:
     """A row of the log in words of this language; what is not known is shown as it was written."""
     kind, _, name = change.what.partition(" ")
+    if kind == "setting" and name in SETTINGS:
+        name = words(SETTINGS[name])
     return Line(change, kind_word(kind, words), name, list(_differences(change.before, change.after, words)))
 
 

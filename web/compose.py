@@ -11,7 +11,8 @@ import bottle
 from bottle import HTTPResponse, request, response
 
 from appliance import hours, settings
-from appliance.people import groups
+from appliance.people import changes, groups
+from appliance.store import db as store
 from appliance.texts import alphabet, campaigns, lists, schedule, templates
 from appliance.texts.campaigns import CampaignError, Preview, Wish
 from web import forms
@@ -60,6 +61,10 @@ def _compose(office: Office) -> str | HTTPResponse:
         if do == "confirm":
             try:
                 campaign_id = campaigns.confirm(office.db, office.box, forms.field("hash"), wish, office.clock())
+                with store.write(office.db) as db:
+                    changes.record(db, office.by, f"campaign {wish.name}", None,
+                                   {"text": wish.text, "when": schedule.words(wish.schedule)}, office.clock(),
+                                   campaign_id)
                 return office.done(f"/campaign/{campaign_id}", office.words("Confirmed. It goes as you saw it."))
             except CampaignError as changed:
                 response.status, problem = 409, office.words(str(changed))

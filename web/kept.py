@@ -1,12 +1,14 @@
 """What is kept for use: templates, answers to a word; and the numbers that want no texts."""
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 
 import bottle
 from bottle import HTTPError, HTTPResponse, request, response
 
 from appliance import settings
+from appliance.people import changes
 from appliance.store import db as store
 from appliance.store.db import parse_time
 from appliance.texts import keywords, lists, optouts, templates
@@ -48,8 +50,12 @@ def _save_template(office: Office) -> str | HTTPResponse:
                                 "text": forms.field("text", 1000), "is_canned": forms.ticked("is_canned")}
     try:
         with store.write(office.db) as db:
+            template_id = forms.row_id() if given["id"] else None
+            old = next((kept for kept in templates.listed(db) if kept.id == template_id), None)
             templates.save(db, str(given["name"]), str(given["text"]), templates.known_fields(db),
-                           bool(given["is_canned"]), forms.row_id() if given["id"] else None)
+                           bool(given["is_canned"]), template_id)
+            _note(office, db, f"template {given['name']}", old and {"name": old.name, "text": old.text},
+                  {"name": given["name"], "text": given["text"]})
     except templates.TemplateError as refused:
         response.status = 400
         return _templates(office, office.words(str(refused)), given)
@@ -61,6 +67,8 @@ def _remove_template(office: Office) -> HTTPResponse:
     with store.write(office.db) as db:
         one = next((kept for kept in templates.listed(db) if kept.id == template_id), None)
         templates.delete(db, template_id)
+        if one is not None:
+            _note(office, db, f"template {one.name}", {"name": one.name, "text": one.text}, None)
     if one is None:
         return office.done("/templates", office.words("It was removed already."))
     back = _again("INSERT OR IGNORE INTO template (id, name, text, is_canned) VALUES (?, ?, ?, ?)",
@@ -73,6 +81,7 @@ def _save_word(office: Office) -> str | HTTPResponse:
     try:
         with store.write(office.db) as db:
             kept = keywords.save(db, word, answer, settings.read(db).stop_words)
+            _note(office, db, f"keyword {kept.upper()}", None, {"answer": answer})
     except keywords.KeywordError as refused:
         response.status = 400
         return _templates(office, office.words(str(refused)))
@@ -84,6 +93,8 @@ def _remove_word(office: Office) -> HTTPResponse:
     with store.write(office.db) as db:
         one = next((kept for kept in keywords.every(db) if kept.word == word), None)
         keywords.remove(db, word)
+        if one is not None:
+            _note(office, db, f"keyword {one.word.upper()}", {"answer": one.answer}, None)
     if one is None:
         return office.done("/templates#words", office.words("It was removed already."))
     back = _again("INSERT OR IGNORE INTO keyword (word, answer) VALUES (?, ?)", one.word, one.answer)
@@ -110,6 +121,7 @@ def _add_optout(office: Office) -> str | HTTPResponse:
             raise optouts.OptOutError(lists.why_no_number(raw))
         with store.write(office.db) as db:
             number = optouts.note(db, raw, office.box.country, office.clock())
+            _note(office, db, f"opt-out {number}", None, {"number": number})
     except optouts.OptOutError as refused:
         response.status = 400
         return _optouts(office, office.words(str(refused)), raw)
@@ -124,10 +136,15 @@ def _remove_optout(office: Office) -> HTTPResponse:
     with store.write(office.db) as db:
         if not optouts.remove(db, number) or row is None:
             return office.done("/optouts", office.words("It was removed already."))
+        _note(office, db, f"opt-out {number}", {"number": number}, None)
     shown = Writer(office.box, office.words, office.clock()).number(number)
     return office.done("/optouts", office.words("%(number)s may be texted again.", number=shown),
                        _again("INSERT OR IGNORE INTO opt_out (number, at, source, word) VALUES (?, ?, ?, ?)",
                               row["number"], row["at"], row["source"], row["word"]))
+
+
+def _note(office: Office, db: sqlite3.Connection, what: str, before: object, after: object) -> None:
+    changes.record(db, office.by, what, before, after, office.clock())
 
 
 def _again(sql: str, *values: object) -> Back:

@@ -79,6 +79,11 @@ class Office:
         found: auth.Session | None = request.environ.get("deskbell.session")
         return found
 
+    @property
+    def by(self) -> str:
+        """The name of who is asking, for the log of changes."""
+        return self.session.user if self.session else ""
+
     def may(self, mark: str) -> bool:
         """Whether who is asking may open routes with this mark."""
         return self.session is not None and roles.may(self.session.role, mark)

@@ -19,7 +19,7 @@ WHO: dict[str, frozenset[str]] = {
     "installer": frozenset({OWNER, INSTALLER}),
     "any": frozenset({OWNER, STAFF, INSTALLER}),
 }
-HOME = {INSTALLER: "/sims"}                            # where a role that has no calls begins
+HOME = {INSTALLER: "/settings"}                            # where a role that has no calls begins
 NAMES = {OWNER: N_("Owner"), STAFF: N_("Staff"), INSTALLER: N_("Installer")}
 MAY = {OWNER: N_("Everything, also users, backups and settings"),
        STAFF: N_("Calls, customers, texts, recordings and the list to call"),

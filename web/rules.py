@@ -10,6 +10,7 @@ import bottle
 from bottle import HTTPError, HTTPResponse, request, response
 
 from appliance import hours, settings
+from appliance.people import changes
 from appliance.store import db as store
 from appliance.texts import conditions, pace, rehearsal, rulebook, templates
 from appliance.texts.conditions import KNOWN, NEW_CALLER, Conditions, RuleError
@@ -70,12 +71,12 @@ def _list(office: Office) -> str:
 
 def _move(office: Office) -> HTTPResponse:
     key, place, now = forms.field("key"), forms.number_or(forms.field("place"), 1), office.clock()
-    return _changed(office, lambda db: rulebook.move(db, key, place, now), office.words("Moved."))
+    return _changed(office, lambda db: rulebook.move(db, key, place, now), key, office.words("Moved."))
 
 
 def _switch(office: Office) -> HTTPResponse:
     key, is_on, now = forms.field("key"), forms.ticked("on"), office.clock()
-    return _changed(office, lambda db: rulebook.switch(db, key, is_on, now),
+    return _changed(office, lambda db: rulebook.switch(db, key, is_on, now), key,
                     office.words("Switched on.") if is_on else office.words("Switched off."),
                     lambda db: rulebook.switch(db, key, not is_on, now))
 
@@ -90,17 +91,34 @@ def _remove(office: Office) -> HTTPResponse:
         db.execute(f"INSERT OR IGNORE INTO rule ({', '.join(kept)}) VALUES ({', '.join('?' * len(kept))})",
                    tuple(kept.values()))
 
-    return _changed(office, lambda db: rulebook.remove(db, key),
+    return _changed(office, lambda db: rulebook.remove(db, key), key,
                     office.words("“%(name)s” removed.", name=kept.get("name", "")), back)
 
 
-def _changed(office: Office, change: Any, said: str, back: Any = None) -> HTTPResponse:
+def _changed(office: Office, change: Any, key: str, said: str, back: Any = None) -> HTTPResponse:
+    """Does it and writes it down, and so for the way back."""
+    def noted(db: Any, act: Any) -> None:
+        before = _told(db, key)
+        act(db)
+        after = _told(db, key)
+        name = (after or before or {"name": key})["name"]
+        if before != after:
+            changes.record(db, office.by, f"rule {name}", before, after,
+                           office.clock(), key)
+
     try:
         with store.write(office.db) as db:
-            change(db)
+            noted(db, change)
     except RuleError as gone:
         return office.done("/rules", office.words(str(gone)))
-    return office.done("/rules", said, back)
+    return office.done("/rules", said, back and (lambda db: noted(db, back)))
+
+
+def _told(db: Any, key: str) -> dict[str, Any] | None:
+    """A rule as the log of changes has it."""
+    row = db.execute("SELECT name, is_on, text, conditions, delay_s, expiry_min, position FROM rule WHERE key = ?",
+                     (key,)).fetchone()
+    return dict(row) | {"is_on": bool(row["is_on"])} if row else None
 
 
 def _rule(office: Office, key: str) -> Rule:
@@ -120,7 +138,10 @@ def _save(office: Office, old: Rule) -> str | HTTPResponse:
         wanted = _wanted(office, old, given)
         if do == "save":
             with store.write(office.db) as db:
+                before = _told(db, old.key) if old.key else None
                 kept = rulebook.save(db, wanted, office.clock(), _lines(office))
+                changes.record(db, office.by, f"rule {kept.name}", before,
+                               _told(db, kept.key), office.clock(), kept.key)
             return office.done("/rules", office.words("“%(name)s” is kept.", name=kept.name))
         checked = replace(wanted, conditions=conditions.parse(conditions.dump(wanted.conditions), _lines(office),
                                                               rulebook.group_names(office.db)))

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 import bottle
 from bottle import HTTPError, HTTPResponse, response
 
+from appliance.people import changes
 from appliance.store import db as store
 from appliance.store.db import parse_time
 from appliance.texts import cost, pace
@@ -78,7 +79,10 @@ def _save(office: Office) -> str | HTTPResponse:
         response.status = 400
         return _page(office, str(refused), name, given)
     with store.write(office.db) as db:
+        row = db.execute("SELECT * FROM sim WHERE name = ?", (name,)).fetchone()
         _keep(db, name, values)
+        changes.record(db, office.by, f"sim {name}",
+                       {field: row[field] for field in FIELDS} if row else {}, values, office.clock(), name)
     return office.done("/sims", office.words("“%(name)s” is kept.", name=name))
 
 
@@ -117,6 +121,8 @@ def _resume(office: Office) -> HTTPResponse:
     name = _name(office)
     with store.write(office.db) as db:
         pace.resume(db, name, office.clock())
+        changes.record(db, office.by, f"sim {name}: group texts go on", None,
+                       None, office.clock(), name)
     return office.done("/sims", office.words("Group texts go on from %(name)s.", name=name))
 
 

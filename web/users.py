@@ -57,7 +57,7 @@ def _add(office: Office) -> str | HTTPResponse:
             user_id = users.add(db, given["name"], given["role"], now, *_choices(office, given))
             added = users.get(db, user_id)
             assert added is not None
-            changes.record(db, _me(office), f"user {added.name}", None, _told(added), now, user_id)
+            changes.record(db, office.by, f"user {added.name}", None, _told(added), now, user_id)
             code = invitations.invite(db, user_id, now)
     except UserError as refused:
         response.status = 400
@@ -82,7 +82,7 @@ def _change(office: Office, user: User) -> str | HTTPResponse:
             users.change(db, user.id, given["name"], given["role"], language, extension)
             changed = users.get(db, user.id)
             assert changed is not None
-            changes.record(db, _me(office), f"user {user.name}", _told(user), _told(changed), now, user.id)
+            changes.record(db, office.by, f"user {user.name}", _told(user), _told(changed), now, user.id)
             cookie = ""
             if changed.role != user.role:
                 users.end_sessions(db, user.id, office.session.key if mine and office.session else "")
@@ -97,7 +97,7 @@ def _change(office: Office, user: User) -> str | HTTPResponse:
     def back(db: sqlite3.Connection) -> None:
         users.change(db, user.id, user.name, user.role, user.language, user.extension)
         users.end_sessions(db, user.id)
-        changes.record(db, _me(office), f"user {changed.name}", _told(changed), _told(user), office.clock(), user.id)
+        changes.record(db, office.by, f"user {changed.name}", _told(changed), _told(user), office.clock(), user.id)
 
     return office.done("/users", office.words("“%(name)s” is kept.", name=changed.name), None if mine else _way(back))
 
@@ -107,7 +107,7 @@ def _invite(office: Office, user: User) -> str:
     now = office.clock()
     with store.write(office.db) as db:
         code = invitations.invite(db, user.id, now)
-        changes.record(db, _me(office), f"user {user.name}: a code for a new password", None, None, now, user.id)
+        changes.record(db, office.by, f"user {user.name}: a code for a new password", None, None, now, user.id)
     return _page(office, user, code=code)
 
 
@@ -115,14 +115,14 @@ def _end(office: Office, user: User) -> HTTPResponse:
     mine, now = office.session.key if office.session else "", office.clock()
     with store.write(office.db) as db:
         ended = users.end_sessions(db, user.id, mine)
-        changes.record(db, _me(office), f"user {user.name}: sessions ended", None, {"sessions": ended}, now, user.id)
+        changes.record(db, office.by, f"user {user.name}: sessions ended", None, {"sessions": ended}, now, user.id)
     return office.done(f"/users/{user.id}", office.words.plural("%(n)s session ended.", "%(n)s sessions ended.", ended))
 
 
 def _factor_off(office: Office, user: User) -> HTTPResponse:
     with store.write(office.db) as db:
         totp.switch_off(db, user.id)
-        changes.record(db, _me(office), f"user {user.name}: second step", True, False, office.clock(), user.id)
+        changes.record(db, office.by, f"user {user.name}: second step", True, False, office.clock(), user.id)
     return office.done(f"/users/{user.id}",
                        office.words("%(name)s logs in with the password alone now.", name=user.name))
 
@@ -130,7 +130,7 @@ def _factor_off(office: Office, user: User) -> HTTPResponse:
 def _switch(office: Office, user: User) -> HTTPResponse:
     def turn(db: sqlite3.Connection, is_on: bool) -> None:
         users.switch(db, user.id, is_on)
-        changes.record(db, _me(office), f"user {user.name}: may log in", not is_on, is_on, office.clock(), user.id)
+        changes.record(db, office.by, f"user {user.name}: may log in", not is_on, is_on, office.clock(), user.id)
 
     try:
         with store.write(office.db) as db:
@@ -146,13 +146,13 @@ def _remove(office: Office, user: User) -> HTTPResponse:
     try:
         with store.write(office.db) as db:
             kept = users.remove(db, user.id)
-            changes.record(db, _me(office), f"user {user.name}", _told(user), None, office.clock(), user.id)
+            changes.record(db, office.by, f"user {user.name}", _told(user), None, office.clock(), user.id)
     except UserError as refused:
         return office.done("/users", office.words(str(refused)))
 
     def back(db: sqlite3.Connection) -> None:
         kept.back(db)
-        changes.record(db, _me(office), f"user {user.name}", None, _told(user), office.clock(), user.id)
+        changes.record(db, office.by, f"user {user.name}", None, _told(user), office.clock(), user.id)
 
     return office.done("/users", office.words("“%(name)s” removed.", name=user.name), _way(back))
 
@@ -195,10 +195,6 @@ def _user(office: Office, user_id: int) -> User:
 def _link(office: Office, code: str) -> str:
     """The address that opens with the code filled in, as this browser calls the box."""
     return f"{office.origin}/welcome?code={code}" if code else ""
-
-
-def _me(office: Office) -> str:
-    return office.session.user if office.session else ""
 
 
 def _my_id(office: Office) -> int:
