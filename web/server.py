@@ -19,6 +19,7 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from appliance.box.notify import Notify
 from appliance.config import Box, ConfigError
+from appliance.doors.postman import Postman
 from appliance.people import users
 from appliance.store import db as store
 from web import app, auth, certificate
@@ -127,6 +128,7 @@ class Server:
         check(box)
         self.box = box
         self.hub = Hub(box)
+        self._postman = Postman(box)
         self._server = _Server((box.web.listen, box.web.port), app.create(Office(box, self.hub)),
                                numthreads=THREADS, max=MOST_THREADS, server_name="Deskbell",
                                request_queue_size=128, timeout=IDLE_CONNECTION_S)
@@ -157,6 +159,7 @@ class Server:
                               "Calls still ring. Stop what uses that port, or set another under [web] in box.toml."
                               ) from taken
         self.hub.start()
+        self._postman.start()
         self._thread.start()
 
     def renew(self) -> None:
@@ -172,10 +175,11 @@ class Server:
         self._stopped.set()
         self._server.stop()
         self.hub.stop()
+        self._postman.stop()
 
     def can_work(self) -> bool:
         """Whether a page was just served and the streams' thread comes round."""
-        return self._thread.is_alive() and self.hub.is_alive() and self._ping()
+        return self._thread.is_alive() and self.hub.is_alive() and self._postman.is_alive() and self._ping()
 
     def _serve(self) -> None:
         threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
