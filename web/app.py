@@ -9,6 +9,7 @@ import bottle
 from bottle import HTTPError, HTTPResponse, request, response
 
 from appliance.calls import history
+from appliance.people import transfer_store
 from appliance.people.users import is_first_run, set_language
 from appliance.store import db as store
 from web import (
@@ -31,6 +32,7 @@ from web import (
     sims,
     texts,
     today,
+    upload,
     users,
 )
 from web.events import HEAD, Desk
@@ -84,6 +86,7 @@ def pages(office: Office) -> bottle.Bottle:
     bottle.BaseRequest.MEMFILE_MAX = MOST_FORM_BYTES
     app = bottle.Bottle()
     app.add_hook("before_request", lambda: _gate(app, office))
+    app.add_hook("after_request", lambda: upload.discard(request.environ.get("deskbell.upload")))
     app.default_error_handler = lambda error: _error(office, error)
     app.get("/static/<name>", callback=lambda name: _static(office, name))
     app.get("/events", callback=lambda: _events(office))
@@ -95,6 +98,7 @@ def pages(office: Office) -> bottle.Bottle:
             sims, users, account, changes, certificate, more, demo,
     ):
         part.routes(app, office)
+    office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}
     return app
 
 
@@ -110,6 +114,8 @@ def _gate(app: bottle.Bottle, office: Office) -> None:
     if request.method not in SAFE:
         own = auth.is_own_page(request.environ["wsgi.url_scheme"], header("Host"),
                                header("Origin"), header("Sec-Fetch-Site"))
+        if own and session and path in office.uploads:
+            return _take_upload(app, office, session)
         wanted = session.csrf if session else request.get_cookie(auth.FORM_COOKIE)
         given = header("X-Deskbell-Token") or request.forms.get("token")
         if not own or not auth.same(given, wanted):
@@ -121,6 +127,14 @@ def _gate(app: bottle.Bottle, office: Office) -> None:
     if request.method not in SAFE or "text/html" not in header("Accept"):
         raise HTTPError(401)
     raise HTTPResponse(status=303, headers={"Location": "/setup" if is_first_run(office.db) else "/login"})
+
+
+def _take_upload(app: bottle.Bottle, office: Office, session: auth.Session) -> None:
+    """The gate of a route that takes a file: it may be far bigger than a form, and goes aside as it comes."""
+    _may(app, session.role, request.environ["PATH_INFO"])
+    request.environ["deskbell.upload"] = upload.receive(
+        request.environ, transfer_store.folder(office.box), office.uploads[request.environ["PATH_INFO"]],
+        lambda given: auth.same(header("X-Deskbell-Token") or given, session.csrf))
 
 
 def _may(app: bottle.Bottle, role: str, path: str) -> None:

@@ -23,6 +23,7 @@ from appliance.texts import conversations
 from web import auth, origins, places, roles, undo
 from web.events import Hub
 from web.language import NAMES, Languages, Words
+from web.upload import Upload
 from web.waiting import Waiting
 
 HERE = Path(__file__).parent
@@ -47,6 +48,7 @@ class Office:
         self.clock = clock
         self.lockout = auth.Lockout()
         self.memory = undo.Memory()
+        self.uploads: dict[str, int] = {}        # the routes that take a file, and the most bytes of it
         self.half_way: Waiting[auth.HalfWay] = Waiting()
         self.new_secrets: Waiting[str] = Waiting()         # of a second factor, by session, until it is proved
         self.languages = Languages(box.zone, box.language)
@@ -87,6 +89,12 @@ class Office:
     def may(self, mark: str) -> bool:
         """Whether who is asking may open routes with this mark."""
         return self.session is not None and roles.may(self.session.role, mark)
+
+    @property
+    def upload(self) -> Upload:
+        """What the form of a route with upload=… brought; the file is gone after this request unless it is moved."""
+        given: Upload = request.environ["deskbell.upload"]
+        return given
 
     @property
     def words(self) -> Words:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cheroot import wsgi
-from cheroot.server import HTTPConnection
+from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from appliance.box.notify import Notify
@@ -37,6 +37,7 @@ HANDSHAKE_S = 5
 HEAD_S = 5.0            # for a whole request head: who writes a header a second may not keep a worker for ever
 MOST_BODY_BYTES = 1024 * 1024      # a list of some 30,000 people to text
 MOST_HEADER_BYTES = 32 * 1024
+ROOM = 4                           # a file so many times too big is still read to its end, and refused in a sentence
 MOST_IDLE_CONNECTIONS = 300
 
 
@@ -56,9 +57,30 @@ class _Tls(BuiltinSSLAdapter):
             "wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
+class _Roomier:
+    """The server as a request sees it whose route takes a file: only the most that may come is another."""
+
+    def __init__(self, server: Any, most: int) -> None:
+        self._server, self.max_request_body_size = server, most
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+
+class _Request(HTTPRequest):
+    """Lets a route that takes a file have more than a form, so that it can say in words what is too much."""
+
+    def read_request_headers(self) -> bool:
+        most = self.server.uploads.get((self.path or b"").decode("latin-1"), 0)
+        if most and self.method == b"POST":
+            self.server = _Roomier(self.server, most * ROOM)
+        return bool(super().read_request_headers())      # type: ignore[no-untyped-call]
+
+
 class _Connection(HTTPConnection):
     """Shakes hands first and goes back to wait: a browser opens connections ahead and none may hold a worker."""
 
+    RequestHandlerClass = _Request
     is_ready = False
     reads_since: float | None = None       # monotonic seconds, while a head is being read
 
@@ -97,6 +119,7 @@ class _Server(wsgi.Server):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)      # type: ignore[no-untyped-call]
         self.reading: set[_Connection] = set()
+        self.uploads: dict[str, int] = {}
 
     def cut_the_slow(self) -> None:
         """Ends the connections that have been at one head for longer than HEAD_S."""
@@ -129,10 +152,12 @@ class Server:
         self.box = box
         self.hub = Hub(box)
         self._postman = Postman(box)
-        self._server = _Server((box.web.listen, box.web.port), app.create(Office(box, self.hub)),
+        office = Office(box, self.hub)
+        self._server = _Server((box.web.listen, box.web.port), app.create(office),
                                numthreads=THREADS, max=MOST_THREADS, server_name="Deskbell",
                                request_queue_size=128, timeout=IDLE_CONNECTION_S)
         self._server.gateway = _Gateway
+        self._server.uploads = office.uploads
         self._stopped = threading.Event()
         self._own = certificate.own(box) if box.web.tls else None
         if self._own:
