@@ -15,22 +15,32 @@ from appliance.store import db as store
 from web import (
     account,
     auth,
+    call,
+    calllists,
     calls,
     campaigns,
+    card,
     certificate,
     changes,
     compose,
     conversations,
+    customers,
     demo,
+    forgetting,
+    groups,
     kept,
+    library,
     login,
+    merging,
     more,
     recordings,
     roles,
     rules,
     settings,
     sims,
+    statistics,
     texts,
+    tocall,
     today,
     upload,
     users,
@@ -94,8 +104,9 @@ def pages(office: Office) -> bottle.Bottle:
     app.get("/ping", callback=lambda: _ping(office))
     app.post("/language", callback=lambda: _language(office), role="any")
     for part in (
-            login, today, calls, recordings, conversations, texts, compose, campaigns, rules, kept, settings,
-            sims, users, account, changes, certificate, more, demo,
+            login, today, calls, call, library, recordings, conversations, texts, compose, campaigns, rules, kept,
+            settings, customers, card, merging, forgetting, groups, statistics, sims, users, account, changes,
+            certificate, tocall, calllists, more, demo,
     ):
         part.routes(app, office)
     office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}

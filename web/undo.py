@@ -45,6 +45,11 @@ class Memory:
                 del self._done[next(iter(self._done))]
         return key
 
+    def forget_all(self) -> None:
+        """No way back and no sentence is kept: somebody was forgotten, and either may hold the name."""
+        with self._lock:
+            self._done.clear()
+
     def find(self, session: str, key: str) -> Done | None:
         with self._lock:
             found = self._done.get(key)

@@ -2,10 +2,16 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+
+from appliance.people import changes
+from appliance.store.db import write
 
 LONGEST_NAME = 60
+STEP, PAUSE_S = 500, 0.002
 
 
 class GroupError(Exception):
@@ -77,6 +83,49 @@ def take_out(db: sqlite3.Connection, group_id: int, contacts: Iterable[str]) -> 
     db.executemany("DELETE FROM contact_group_member WHERE contact_group_id = ? AND contact_id = ?",
                    [(group_id, contact) for contact in contacts])
     return db.total_changes - before
+
+
+def members(db: sqlite3.Connection, group_id: int) -> list[str]:
+    """The ids of everybody in it."""
+    return [row["contact_id"] for row in db.execute(
+        "SELECT contact_id FROM contact_group_member WHERE contact_group_id = ?", (group_id,))]
+
+
+def among(db: sqlite3.Connection, group_id: int, contacts: Iterable[str]) -> set[str]:
+    """Those of the contacts that are in it."""
+    return {contact for contact in contacts if db.execute(
+        "SELECT 1 FROM contact_group_member WHERE contact_group_id = ? AND contact_id = ?",
+        (group_id, contact)).fetchone()}
+
+
+def empty(db: sqlite3.Connection, group_id: int) -> None:
+    """Takes everybody out in steps, before the group goes: 100,000 at once would hold the lock too long.
+
+    Never call it inside write().
+    """
+    gone = STEP
+    while gone == STEP:
+        with write(db):
+            gone = db.execute("""
+                DELETE FROM contact_group_member WHERE rowid IN (
+                  SELECT rowid FROM contact_group_member WHERE contact_group_id = ? LIMIT ?)""",
+                (group_id, STEP)).rowcount
+        time.sleep(PAUSE_S)
+
+
+def put_back(db: sqlite3.Connection, group_id: int, name: str, contacts: Iterable[str]) -> None:
+    """A deleted group with its id, so that the campaigns that went to it go to it again; who is gone stays out."""
+    db.execute("INSERT OR IGNORE INTO contact_group (id, name) VALUES (?, ?)", (group_id, name))
+    db.executemany("""
+        INSERT OR IGNORE INTO contact_group_member (contact_group_id, contact_id)
+        SELECT contact_group.id, contact.id FROM contact_group, contact
+        WHERE contact_group.id = ? AND contact.id = ?""", [(group_id, contact) for contact in contacts])
+
+
+def told(db: sqlite3.Connection, by: str, before: str | None, after: str | None, now: datetime, group_id: int) -> None:
+    """Writes the change of a group's name into the log."""
+    changes.record(db, by, f"group {after or before}", before and {"name": before}, after and {"name": after}, now,
+                   group_id)
 
 
 def of_contact(db: sqlite3.Connection, contact_id: str) -> list[str]:
