@@ -74,7 +74,7 @@ def _today(office: Office) -> str:
         "today.html", day=words.day(now), opening=_opening(settings.read(db), words, local),
         live=[_live(db, teller, call, now) for call in live], tiles=_tiles(db, words, local), debts=len(debts),
         slips=[_slip(db, teller, writer, debt, live) for debt in debts[:MOST_SLIPS]],
-        latest=[teller.row(call) for call in history.page(db, limit=LATEST).calls], writer=writer,
+        latest=[teller.row(call) for call in history.latest(db, LATEST)], writer=writer,
         replies=conversations.page(db, limit=REPLIES, unread_only=True).conversations,
         scheduled=today.scheduled(db), look=today.look(db), stale=STALE,
         call_backs=today.call_backs(db, _midnight(local) + timedelta(days=1)))

@@ -41,13 +41,14 @@ function soon(is_text = false) {
 document.addEventListener("deskbell", ({ detail: { event, id } }) => {
   const page = document.body.dataset;
   const is_text = event.kind === "text";
-  const is_news = event.kind === "now" ? id > Number(page.event) : is_text || Boolean(event.call_id);
+  const is_news = event.kind === "now" ? id > Number(page.event) : is_text || Boolean(event.call_id) || event.kind === "reminder";
   if (!is_news) return;
   page.event = Math.max(id, Number(page.event));
   for (const part of document.querySelectorAll("[data-live]")) {
     const follows = part.dataset.live;
     const is_its_call = Boolean(event.call_id) && (follows === "any" || follows === "all" || follows === String(event.call_id));
     if (is_its_call || event.kind === "now" && follows !== "no") return void soon();
+    if (event.kind === "reminder" && ["any", "all", "tocall"].includes(follows)) return void soon();
     if (is_text && (follows === "texts" || follows === "all")) return void soon(true);
   }
 });
@@ -67,7 +68,7 @@ document.addEventListener("click", click => {
   if (it?.dataset.do === "print") print();
   if (it?.dataset.do === "open" && !click.ctrlKey && !click.metaKey && !click.shiftKey) {
     click.preventDefault();
-    const address = it.href.replace(/#.*/, "").replace(/[?&]open=$/, "");
+    const address = it.href.replace(/#.*/, "").replace(/[?&]$/, "");
     history.replaceState(null, "", address);
     refresh(address);
   }
@@ -94,4 +95,24 @@ if (toast) {
   history.replaceState(null, "", address);
   setTimeout(fade, TOAST_MS);
   toast.querySelector('[data-do="close-toast"]')?.addEventListener("click", click => { click.preventDefault(); toast.remove(); });
+}
+
+// Single keys, for who wants them: / search, c write, ? what there is. Never while somebody types.
+const keys = document.getElementById("keys");
+const KEYS_OFF = "deskbell.keys_off";
+const stored = change => { try { return change(localStorage); } catch { return null; } };      // private windows may refuse
+if (keys) {
+  const is_off = keys.querySelector("input");
+  is_off.checked = stored(store => store.getItem(KEYS_OFF)) === "1";
+  is_off.addEventListener("change", () => stored(store => store.setItem(KEYS_OFF, is_off.checked ? "1" : "")));
+  document.addEventListener("keydown", press => {
+    if (press.ctrlKey || press.metaKey || press.altKey || press.defaultPrevented || keys.open) return;
+    if (press.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (press.key === "?") keys.showModal();
+    else if (is_off.checked) return;
+    else if (press.key === "/") (document.querySelector("input[type=search]") || { focus: () => location.assign("/history#q") }).focus();
+    else if (press.key === "c") location.assign("/texts/new");
+    else return;
+    press.preventDefault();
+  });
 }
