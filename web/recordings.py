@@ -2,20 +2,34 @@
 from __future__ import annotations
 
 import email.utils
+import logging
 import os
 import re
-import stat
+import sqlite3
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import bottle
 from bottle import HTTPError, HTTPResponse, request
 
-from appliance.calls import history
+from appliance.calls import history, library, listening
+from appliance.calls.library import Tape
+from appliance.calls.opus import OpusError
+from appliance.calls.tapes import open_beneath
+from web import decoded
 from web.office import Office, header
+
+log = logging.getLogger("web")
 
 CHUNK_BYTES = 64 * 1024
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+TYPES = {"wav": "audio/wav", "opus": "audio/ogg; codecs=opus"}
+
+
+class Sound(NamedTuple):
+    """An open file; `kind` is wav or opus."""
+    descriptor: int
+    kind: str
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
@@ -23,62 +37,68 @@ def routes(app: bottle.Bottle, office: Office) -> None:
 
 
 def _recording(office: Office, call_id: int) -> HTTPResponse:
-    call, recording = history.one(office.db, call_id), history.recording(office.db, call_id)
-    if call is None or recording is None:
+    """As it is kept, or with ?as=wav as every browser can play it: the page's <source>s name both."""
+    call, tape = history.one(office.db, call_id), library.tape(office.db, call_id)
+    wanted = request.query.get("as", "")
+    if call is None or tape is None or wanted not in ("", *TYPES):
         raise HTTPError(404)
-    descriptor = open_beneath(office.box.recordings, recording.file)
-    if descriptor is None:
-        raise HTTPError(404)
-    status = os.fstat(descriptor)
-    etag, size = f'"{call_id}-{status.st_size:x}-{status.st_mtime_ns:x}"', status.st_size
+    sound = _sound(office, tape, wanted)
+    status = os.fstat(sound.descriptor)
+    etag, size = f'"{call_id}-{sound.kind}-{status.st_size:x}-{status.st_mtime_ns:x}"', status.st_size
     modified = email.utils.formatdate(status.st_mtime, usegmt=True)
     headers = {"Accept-Ranges": "bytes", "ETag": etag, "Last-Modified": modified, "Cache-Control": "private, no-cache",
-               "Content-Type": "audio/wav"}
+               "Content-Type": TYPES[sound.kind]}
     if "download" in request.query:
         at = office.words.local(call.started_at)
-        headers["Content-Disposition"] = f'attachment; filename="call-{at:%Y-%m-%d-%H%M%S}-{call_id}.wav"'
+        headers["Content-Disposition"] = f'attachment; filename="call-{at:%Y-%m-%d-%H%M%S}-{call_id}.{sound.kind}"'
+    if request.method != "HEAD":
+        _write_down(office, call_id)
     if header("If-None-Match") == etag:
-        os.close(descriptor)
+        os.close(sound.descriptor)
         return HTTPResponse(status=304, headers=headers)
     asked = header("Range")
     if header("If-Range", etag) not in (etag, modified):
         asked = ""                                   # the file is another than the player began with
     part = byte_range(asked, size)
     if part is not None and not part:
-        os.close(descriptor)
+        os.close(sound.descriptor)
         return HTTPResponse(status=416, headers=headers | {"Content-Range": f"bytes */{size}"})
     if part:
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
-    wanted = part or range(size)
-    headers["Content-Length"] = str(len(wanted))
-    body: Iterator[bytes] | str = _read(descriptor, wanted)
+    wanted_bytes = part or range(size)
+    headers["Content-Length"] = str(len(wanted_bytes))
+    body: Iterator[bytes] | str = _read(sound.descriptor, wanted_bytes)
     if request.method == "HEAD":
-        os.close(descriptor)
+        os.close(sound.descriptor)
         body = ""
     return HTTPResponse(body, status=206 if part else 200, headers=headers)
 
 
-def open_beneath(folder: Path, name: str) -> int | None:
-    """A descriptor of the plain file `name` below `folder`, None when there is none; no link is followed on the way."""
-    parts = PurePosixPath(name).parts
-    if not parts or any(part in ("/", "..") for part in parts):
-        return None
-    here = -1
+def _sound(office: Office, tape: Tape, wanted: str) -> Sound:
+    """The file, or a copy of it that was decoded; 404 when there is none, 503 while the disk has no room for a copy."""
+    descriptor = open_beneath(office.box.recordings, tape.file)
+    if descriptor is None:
+        raise HTTPError(404)
+    if not tape.is_opus:
+        return Sound(descriptor, "wav")
+    if wanted != "wav":
+        return Sound(descriptor, "opus")
     try:
-        here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        for part in parts[:-1]:
-            above, here = here, os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-            os.close(above)
-        file = os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
-    except OSError:
-        return None
+        return Sound(decoded.copy_of(office.box, tape.call_id, descriptor), "wav")
+    except (OpusError, OSError) as refused:
+        log.error("The recording of call %d was not decoded: %s.", tape.call_id, refused)
+        raise HTTPError(503) from None
     finally:
-        if here >= 0:
-            os.close(here)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        return None
-    return file
+        os.close(descriptor)
+
+
+def _write_down(office: Office, call_id: int) -> None:
+    """Who listened; that a full disk cannot keep it stops nobody from listening."""
+    assert office.session is not None
+    try:
+        listening.heard(office.db, call_id, office.session.user, "download" in request.query, office.clock())
+    except sqlite3.OperationalError as refused:
+        log.error("%s listened to call %d, which could not be kept (%s).", office.session.user, call_id, refused)
 
 
 def byte_range(asked: str, size: int) -> range | None:
