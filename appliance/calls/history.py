@@ -4,6 +4,7 @@ Every question walks an index and none counts or skips: a page costs the same at
 """
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +12,6 @@ from typing import NamedTuple
 
 from appliance.store.db import parse_time
 
-SHOWS = {    # what a page of calls can be narrowed to
-    "all": "1",
-    "missed": "call.direction = 'in' AND call.outcome IN ('missed', 'abandoned')",
-    "answered": "call.direction = 'in' AND call.answered_at IS NOT NULL",
-    "outgoing": "call.direction = 'out'",
-}
 CALL = """
     SELECT call.*, contact.name AS contact, recording.duration_ms AS recording_ms,
       (SELECT state FROM sms WHERE sms.call_id = call.id AND sms.direction = 'out'
@@ -78,12 +73,6 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Page:
-    calls: list[Call]
-    older: Key | None      # where the next page goes on; None at the end
-
-
-@dataclass(frozen=True)
 class Leg:
     party: str | None
     is_caller: bool
@@ -141,17 +130,26 @@ class Event:
     at: datetime
     kind: str
     call_id: int | None
+    callback_id: int | None = None      # what a reminder reminds of
 
 
-def page(db: sqlite3.Connection, before: Key | None = None, show: str = "all", limit: int = 50) -> Page:
-    """The latest calls older than `before`, newest first, narrowed to one of SHOWS."""
-    edge = before or Key("9999", LARGEST_ID)
-    rows = db.execute(f"""{CALL}
-        WHERE (call.started_at, call.id) < (?, ?) AND {SHOWS[show]}
-        ORDER BY call.started_at DESC, call.id DESC
-        LIMIT ?""", (edge.started_at, edge.id, limit + 1)).fetchall()
-    last = rows[limit - 1] if len(rows) > limit else None
-    return Page([_call(row) for row in rows[:limit]], Key(last["started_at"], last["id"]) if last else None)
+def latest(db: sqlite3.Connection, limit: int = 6) -> list[Call]:
+    """The calls that began last, newest first."""
+    return [_call(row) for row in db.execute(
+        f"{CALL} ORDER BY call.started_at DESC, call.id DESC LIMIT ?", (limit,))]
+
+
+def these(db: sqlite3.Connection, ids: list[int]) -> list[Call]:
+    """The calls with these ids, in this order."""
+    found = {row["id"]: _call(row) for row in db.execute(
+        f"{CALL} WHERE call.id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))}
+    return [found[call_id] for call_id in ids if call_id in found]
+
+
+def notes(db: sqlite3.Connection, ids: list[int]) -> dict[int, str]:
+    """What somebody wrote down of these calls, by their ids."""
+    return {row["call_id"]: row["text"] for row in db.execute(
+        "SELECT call_id, text FROM note WHERE call_id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))}
 
 
 def one(db: sqlite3.Connection, call_id: int) -> Call | None:
@@ -200,7 +198,8 @@ def latest_of(db: sqlite3.Connection, call: Call, limit: int = 3) -> list[Call]:
 
 def events_after(db: sqlite3.Connection, event_id: int, limit: int = 500) -> list[Event]:
     """What the desks were told after an event, oldest first."""
-    return [Event(row["id"], parse_time(row["at"]), row["kind"], row["call_id"]) for row in db.execute(
+    return [Event(row["id"], parse_time(row["at"]), row["kind"], row["call_id"], row["callback_id"])
+            for row in db.execute(
         "SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?", (event_id, limit))]
 
 
