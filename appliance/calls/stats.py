@@ -107,15 +107,16 @@ def keys(db: sqlite3.Connection, kind: str) -> list[str]:
 def bars(db: sqlite3.Connection, scope: Scope, edges: list[datetime], within_s: int = 20,
          under_s: int = 0) -> list[Bar]:
     """What lies between each edge and the next."""
-    steps = json.dumps([[_s(start), _s(end)] for start, end in zip(edges, edges[1:], strict=False)])
+    steps = json.dumps([[place, *piece] for place, (start, end) in enumerate(zip(edges, edges[1:], strict=False))
+                        for piece in _pieces(start, end)])
     quick = f"lost_{under_s}" if under_s else "0"
     found = {row[0]: Bar(*row[1:]) for row in db.execute(f"""
-        SELECT step.key, sum(calls), sum(answered), sum(missed + abandoned), sum(answered_{within_s}), sum({quick}),
+        SELECT step.value ->> 0 AS place, sum(calls), sum(answered), sum(missed + abandoned), sum(answered_{within_s}), sum({quick}),
           sum(talk_ms)
         FROM json_each(?) AS step CROSS JOIN call_tally
-        WHERE kind = ? AND call_tally.key = ? AND span_s = {QUARTER_S}
-          AND at_s >= step.value ->> 0 AND at_s < step.value ->> 1
-        GROUP BY step.key""", (steps, scope.kind, scope.key))}
+        WHERE kind = ? AND call_tally.key = ? AND span_s = step.value ->> 1
+          AND at_s >= step.value ->> 2 AND at_s < step.value ->> 3
+        GROUP BY place""", (steps, scope.kind, scope.key))}
     return [found.get(place, Bar()) for place in range(len(edges) - 1)]
 
 
@@ -143,18 +144,22 @@ def first_day(db: sqlite3.Connection) -> datetime | None:
 
 
 def _sums(db: sqlite3.Connection, kind: str, wanted: list[str], since: datetime, until: datetime) -> dict[str, Figures]:
-    """Whole days of UTC from the sums of days, the rest at both ends from the quarter-hours."""
-    first, last = -(-_s(since) // DAY_S) * DAY_S, _s(until) // DAY_S * DAY_S
-    pieces = [(DAY_S, first, last), (QUARTER_S, _s(since), first), (QUARTER_S, last, _s(until))]
-    if first > last:
-        pieces = [(QUARTER_S, _s(since), _s(until))]
+    pieces = _pieces(since, until)
     parts = " UNION ALL ".join(["""
         SELECT * FROM call_tally
         WHERE kind = ? AND key IN (SELECT value FROM json_each(?)) AND span_s = ? AND at_s >= ? AND at_s < ?"""]
         * len(pieces))
     given = [value for piece in pieces for value in (kind, json.dumps(wanted), *piece)]
     return {row[0]: _figures(tuple(row)[1:])
-            for row in db.execute(f"SELECT key, {SUMS} FROM ({parts}) GROUP BY key", given)}
+            for row in db.execute(f"SELECT key, {SUMS} FROM ({parts}) GROUP BY key", given)} if pieces else {}
+
+
+def _pieces(since: datetime, until: datetime) -> list[tuple[int, int, int]]:
+    """Where a time is read, as span_s, from, to: whole days of UTC from the sums of days, both ends by quarter-hours."""
+    start, end = _s(since), _s(until)
+    first, last = -(-start // DAY_S) * DAY_S, end // DAY_S * DAY_S
+    pieces = [(DAY_S, first, last), (QUARTER_S, start, first), (QUARTER_S, last, end)]
+    return [piece for piece in pieces if piece[1] < piece[2]] if first <= last else [(QUARTER_S, start, end)]
 
 
 def _figures(row: tuple[int, ...]) -> Figures:

@@ -37,14 +37,15 @@ CALL = """
                       disposition)
     VALUES (?, 'box1', 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'rang', 1, ?)"""
 TEXT = """
-    INSERT INTO sms (direction, number, text, state, rule, call_id, created_at, due_at, sent_at, delivered_at, updated_at,
-                     is_automatic, read_at)
+    INSERT INTO sms (direction, number, text, state, rule, call_id, created_at, due_at, sent_at, delivered_at,
+                     updated_at, is_automatic, read_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 def made(folder: Path, calls: int = 1_000_000, contacts: int = 100_000, years: int = 3) -> Box:
     """A box at `folder` whose store is full; the last call was at ENDS_AT."""
-    box = box_at(folder, trunks=(Trunk("line1", "Line 1", "127.0.0.1:5070"), Trunk("line2", "Line 2", "127.0.0.1:5071")),
+    trunks = (Trunk("line1", "Line 1", "127.0.0.1:5070"), Trunk("line2", "Line 2", "127.0.0.1:5071"))
+    box = box_at(folder, trunks=trunks,
                  extensions=tuple(Extension(number, f"Desk {number}") for number in EXTENSIONS), country="DE")
     kept = _kept(calls, contacts, years)
     if kept and kept.exists():
@@ -61,7 +62,8 @@ def _kept(*size: int) -> Path | None:
     if "DESKBELL_BENCH" not in os.environ:
         return None
     schema = b"".join(file.read_bytes() for file in sorted(store.SCHEMA.glob("*.sql"))) + Path(__file__).read_bytes()
-    return Path(os.environ["DESKBELL_BENCH"]) / f"million-{hashlib.sha256(schema + repr(size).encode()).hexdigest()[:12]}.db"
+    made_of = hashlib.sha256(schema + repr(size).encode()).hexdigest()
+    return Path(os.environ["DESKBELL_BENCH"]) / f"million-{made_of[:12]}.db"
 
 
 def _fill(box: Box, calls: int, contacts: int, years: int) -> None:
@@ -77,8 +79,8 @@ def _fill(box: Box, calls: int, contacts: int, years: int) -> None:
             db.execute(f"DROP TRIGGER {trigger['name']}")      # each figure is filled at once, below
         began = store.iso(ENDS_AT - timedelta(days=365 * years // 2))
         db.executemany("INSERT INTO contact (id, name, company, created_at, updated_at) VALUES (?, ?, ?, ?, ?)", (
-            (key, f"{chance.choice(FIRST)} {chance.choice(LAST)} {place}", f"Company {place}" if place % 7 == 0 else None,
-             began, began) for place, key in enumerate(ids)))
+            (key, f"{chance.choice(FIRST)} {chance.choice(LAST)} {place}",
+             f"Company {place}" if place % 7 == 0 else None, began, began) for place, key in enumerate(ids)))
         db.executemany("INSERT INTO contact_number (number, contact_id) VALUES (?, ?)", zip(numbers, ids, strict=False))
         texts: list[tuple[object, ...]] = []
         db.executemany(CALL, _calls(chance, calls, years, numbers, ids, texts))
@@ -125,8 +127,8 @@ def _call(chance: random.Random, call_id: int, at: datetime, numbers: list[str],
     ended = at + timedelta(milliseconds=ring + (talk or 0))
     if outcome == "missed" and direction == "in" and number and chance.random() < 0.5:
         sent = store.iso(ended + timedelta(seconds=20))
-        texts.append(("out", number, "Sorry we missed your call.", "delivered", "missed", call_id, store.iso(ended), sent,
-                      sent, sent, sent, 1, None))
+        texts.append(("out", number, "Sorry we missed your call.", "delivered", "missed", call_id, store.iso(ended),
+                      sent, sent, sent, sent, 1, None))
         if chance.random() < 0.1:
             came = store.iso(ended + timedelta(minutes=chance.randrange(2, 90)))
             texts.append(("in", number, "Is my order ready?", "received", None, None, came, came, None, None, came, 0,
