@@ -5,7 +5,7 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from appliance.calls import history
+from appliance.calls import history, tocall
 from appliance.config import Box
 from appliance.people import numbers
 from appliance.store.db import iso
@@ -24,8 +24,19 @@ class Teller:
     def event(self, event: history.Event, now: datetime) -> dict[str, Any]:
         """One event: its kind, when, and the call it is about."""
         body: dict[str, Any] = {"kind": event.kind, "at": iso(event.at), "call_id": event.call_id}
+        if event.callback_id is not None:
+            return body | self.promise(event.callback_id)
         call = history.one(self.db, event.call_id) if event.call_id is not None else None
         return body | self.call(call, now) if call else body
+
+    def promise(self, callback_id: int) -> dict[str, Any]:
+        """A promised call-back as it is now; nothing but its id when it is gone or settled."""
+        found = tocall.one(self.db, callback_id)
+        if found is None or found.state != "open":
+            return {"callback_id": callback_id}
+        return {"callback_id": callback_id, "name": found.name or None, "number": found.number,
+                "shown": numbers.shown(found.number, self.box.country), "about": found.about,
+                "due_at": iso(found.due_at), "for_user": found.for_user}
 
     def now(self, now: datetime) -> dict[str, Any]:
         """What rings and talks at this moment: the truth for a page that has just come."""

@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from appliance.box import wallclock
 from appliance.box.notify import Notify
+from appliance.calls import tocall
 from appliance.calls.archive import Archive
 from appliance.config import Box
 from appliance.people import links, traces
@@ -74,6 +75,7 @@ class Clock:
             is_clock_set = wallclock.is_set(now) or time.monotonic() - self._began >= self._clock_wait_s
             inbox.attend(self._db, self._box, now)
             links.settle(self._db, LINKING_S)
+            tocall.attend(self._db, now)
             if queued := occurrences.expand_due(self._db, self._box, now, is_clock_set):
                 log.info("%d group texts queued.", queued)
             self._said = ""

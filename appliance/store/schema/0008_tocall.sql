@@ -11,6 +11,7 @@ CREATE TABLE callback (
   state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'cancelled')),
   for_user TEXT,                                       -- a name, NULL: whoever is free
   by_user TEXT NOT NULL,
+  kept_by INTEGER REFERENCES call (id) ON DELETE SET NULL,   -- the call that kept the promise, NULL: a person said so
   reminded_at TEXT,                                    -- NULL until the desks were told; again NULL when put off
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL
@@ -61,8 +62,9 @@ CREATE INDEX call_list_entry_taken ON call_list_entry (taken_at) WHERE state = '
 CREATE UNIQUE INDEX call_list_entry_one_each ON call_list_entry (call_list_id, taken_by) WHERE state = 'taken';
 CREATE INDEX call_list_entry_number ON call_list_entry (number);
 
--- The journal of the desks learns to remind, and of what the telephone was asked and what was noted: a CHECK cannot be changed, so the table is made anew. Its ids go on from
--- where they were, also past those of rows long gone: a browser asks for what came after its last one.
+-- The journal of the desks learns to remind, and of what the telephone was asked and what was noted: a CHECK cannot be
+-- changed, so the table is made anew. Its ids go on from where they were, also past those of rows long gone: a browser
+-- asks for what came after its last one.
 CREATE TABLE event_anew (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   at TEXT NOT NULL,
