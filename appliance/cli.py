@@ -28,7 +28,7 @@ DAEMONS = {   # by name: the pages stand above us, so they are not imported but 
     "clock": "appliance.box.clock",
 }
 # Nouns with a file of their own: add_to(nouns) gives their verbs.
-MORE = ("appliance.cli_campaign", "appliance.cli_modem", "appliance.cli_rules", "appliance.cli_sms")
+MORE = ("appliance.cli_backup", "appliance.cli_campaign", "appliance.cli_modem", "appliance.cli_rules", "appliance.cli_sms")
 ABOUT = """The telephone desk of a small office: who rings, who was missed, who was texted.
 
   deskbell call list             the latest calls
@@ -36,6 +36,7 @@ ABOUT = """The telephone desk of a small office: who rings, who was missed, who 
   deskbell sms send NUMBER …     text somebody; `deskbell sms list` shows what became of it
   deskbell rule rehearse         whom the rules would have texted in the last 30 days; sends nothing
   deskbell campaign preview …    who would get one text to many, and what it costs
+  deskbell backup now            a backup, proved; `deskbell backup restore` brings one back
   deskbell check                 what is wrong with this box, in words; exit 1 if anything is
   deskbell setting list          what can be set, and how it stands
   deskbell run calls             one of the four daemons: calls, modem, web, clock

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from appliance import settings
+from appliance.backup import health as backups
 from appliance.box import wallclock
 from appliance.calls import ami, follow
 from appliance.config import Box
@@ -23,7 +24,7 @@ OLDEST_RADIO = timedelta(minutes=2)
 def findings(box: Box) -> list[str]:
     """The findings, worst first; an empty list when all is well."""
     return [*_store(box), *_asterisk(box), *_ledger(box), *_modems(box), *_campaigns(box), *_numbers(box),
-            *_rules(box), *_disk(box), *_clock()]
+            *_rules(box), *_disk(box), *_backups(box), *_clock()]
 
 
 def _store(box: Box) -> Iterator[str]:
@@ -138,6 +139,15 @@ def _disk(box: Box) -> Iterator[str]:
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
         yield f"Only {free // 1_000_000} MB are free. Calls go on; recordings stop first. Remove old recordings."
+
+
+def _backups(box: Box) -> list[str]:
+    if not box.store.exists():
+        return []
+    try:
+        return list(backups.findings(store.connect(box.store), box, datetime.now(UTC)))
+    except (store.StoreError, sqlite3.Error):
+        return []                  # said already
 
 
 def _clock() -> Iterator[str]:
