@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from appliance.box import wallclock
+from appliance.box.look import EVERY, Eye
 from appliance.box.notify import Notify
 from appliance.calls import tocall
 from appliance.calls.archive import Archive
@@ -40,6 +41,7 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     scheduler = BackgroundScheduler(timezone=box.zone, job_defaults={
         "misfire_grace_time": None, "coalesce": True, "max_instances": 1})
     scheduler.add_job(clock.hourly, "interval", hours=1, next_run_time=datetime.now(UTC))
+    scheduler.add_job(Eye(box).look, "interval", seconds=EVERY.total_seconds(), next_run_time=datetime.now(UTC))
     scheduler.add_job(clock.each_second, "interval", seconds=1, next_run_time=datetime.now(UTC))
     logging.getLogger("apscheduler").setLevel(logging.ERROR)   # it warns each second that 10,000 texts take longer
     archive = Archive(box, CLOCK_WAIT_S)
