@@ -28,6 +28,7 @@ from web import (
     demo,
     forgetting,
     groups,
+    imports,
     kept,
     library,
     login,
@@ -106,7 +107,7 @@ def pages(office: Office) -> bottle.Bottle:
     for part in (
             login, today, calls, call, library, recordings, conversations, texts, compose, campaigns, rules, kept,
             settings, customers, card, merging, forgetting, groups, statistics, sims, users, account, changes,
-            certificate, tocall, calllists, more, demo,
+            certificate, tocall, calllists, imports, more, demo,
     ):
         part.routes(app, office)
     office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}

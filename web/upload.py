@@ -27,7 +27,7 @@ NAME = re.compile(r'(?:^|;)\s*(filename|name)="((?:[^"\\]|\\.)*)"', re.IGNORECAS
 
 @dataclass
 class Upload:
-    """What a form sent. path: the file aside, whoever takes it moves or removes it; None when too_big or none was sent."""
+    """What a form sent. path: the file aside, None when none was sent or it was too big; it goes unless it is taken."""
     fields: dict[str, str] = field(default_factory=dict)
     name: str = ""
     path: Path | None = None

@@ -16,7 +16,7 @@ from appliance.box.notify import Notify
 from appliance.calls import tocall
 from appliance.calls.archive import Archive
 from appliance.config import Box
-from appliance.people import links, traces
+from appliance.people import links, traces, transfer_store, transfer_work
 from appliance.store import db as store
 from appliance.texts import inbox, occurrences
 
@@ -37,12 +37,14 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     store.migrate(db)
     db.close()
     clock = Clock(box)
+    clock.stop = stop
     # A late start still runs (grace None) and once (coalesce): the defaults drop a job that is 30 s late.
     scheduler = BackgroundScheduler(timezone=box.zone, job_defaults={
         "misfire_grace_time": None, "coalesce": True, "max_instances": 1})
     scheduler.add_job(clock.hourly, "interval", hours=1, next_run_time=datetime.now(UTC))
     scheduler.add_job(Eye(box).look, "interval", seconds=EVERY.total_seconds(), next_run_time=datetime.now(UTC))
     scheduler.add_job(clock.each_second, "interval", seconds=1, next_run_time=datetime.now(UTC))
+    scheduler.add_job(clock.imports, "interval", seconds=1, next_run_time=datetime.now(UTC))
     logging.getLogger("apscheduler").setLevel(logging.ERROR)   # it warns each second that 10,000 texts take longer
     archive = Archive(box, CLOCK_WAIT_S)
     scheduler.start()
@@ -63,6 +65,8 @@ class Clock:
         self._since: dict[str, float] = {}
         self._began = time.monotonic()
         self._db: sqlite3.Connection | None = None
+        self._imports_db: sqlite3.Connection | None = None
+        self.stop = threading.Event()
         self._said = ""
 
     def is_stuck(self) -> bool:
@@ -87,6 +91,20 @@ class Clock:
             self._said = str(broken)
         finally:
             del self._since["each_second"]
+
+    def imports(self) -> None:
+        """Files of customers come in, or are taken back."""
+        self._since["imports"] = time.monotonic()
+        try:
+            self._imports_db = self._imports_db or store.connect(self._box.store)
+            transfer_store.sweep(self._imports_db, self._box, datetime.now(UTC))
+            while not self.stop.is_set() and transfer_work.attend(
+                    self._imports_db, self._box, datetime.now(UTC), is_over=self.stop.is_set):
+                self._since["imports"] = time.monotonic()
+        except (sqlite3.Error, store.StoreError) as broken:
+            log.error("An import waits (%s). Calls and texts go on; it is tried again each second.", broken)
+        finally:
+            del self._since["imports"]
 
     def hourly(self) -> None:
         """Lets go of what nobody needs: sessions that ended, ledger rows of calls long over."""

@@ -45,6 +45,11 @@ def known(heading: str, more: Mapping[str, str] | None = None) -> str:
     return ""
 
 
+def is_numbered(name: str, headings: set[str]) -> bool:
+    """Whether a name reads as one of these headings, also with a number behind it."""
+    return bool({_key(name), NUMBERED.sub("", _key(name)).strip()} & headings)
+
+
 def head_key(heading: str) -> str:
     """A heading in the form that `known` and `guess` compare by."""
     return _key(heading)

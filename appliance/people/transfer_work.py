@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from appliance.config import Box
-from appliance.people import changes, transfer_cards, transfer_columns, transfer_read, transfer_rows, transfer_store
+from appliance.people import (
+    changes,
+    links,
+    transfer_cards,
+    transfer_columns,
+    transfer_read,
+    transfer_rows,
+    transfer_store,
+)
 from appliance.people import transfer_vcard as vcard
 from appliance.people.transfer import Line, Plan, Ready, TransferError
 from appliance.people.transfer_store import Import
@@ -26,18 +34,25 @@ from appliance.store import db as store
 HOLD_S = 0.010               # aimed at; a slow disk may double it, and HOUSE allows 20 ms
 PAUSE_S = 0.006
 BATCH, LEAST, MOST = 60, 10, 1000
-ROUND_S = 20.0               # then the clock looks at its other work
+ROUND_S = 2.0                # then the clock looks whether it shall stop
 TELL_S = 0.5
 MOST_REMARKS = 10_000
 
 
-def attend(db: sqlite3.Connection, box: Box, now: datetime, limit_s: float = ROUND_S) -> bool:
-    """Works on the oldest import that has work; False when there is none. Goes on for about limit_s."""
+def attend(db: sqlite3.Connection, box: Box, now: datetime, limit_s: float = ROUND_S,
+           is_over: Callable[[], bool] = lambda: False) -> bool:
+    """Works on the oldest import that has work; False when there is none.
+
+    Goes on for about limit_s; a check goes to its end, or is given up for now when is_over says so.
+    """
     it = transfer_store.next_working(db)
     if it is None:
         return False
     try:
-        {"checking": _check, "importing": _bring_in, "undoing": _undo}[it.state](db, box, it, now, limit_s)
+        if it.state == "checking":
+            _check(db, box, it, is_over)
+        else:
+            {"importing": _bring_in, "undoing": _undo}[it.state](db, box, it, now, limit_s)
     except _Stopped:
         pass                              # somebody turned it to another step: the next round sees which
     except TransferError as refused:
@@ -95,9 +110,9 @@ class Seen:
         return "join" if is_known or transfer_cards.owner_of(db, row) else "new"
 
 
-def _check(db: sqlite3.Connection, box: Box, it: Import, now: datetime, limit_s: float) -> None:
+def _check(db: sqlite3.Connection, box: Box, it: Import, is_over: Callable[[], bool]) -> None:
     """Writes every row, made ready, into a file aside, and what will become of it into the import."""
-    seen, told = Seen(), _Told(db, it)
+    seen, told = Seen(), _Told(db, it, is_over)
     counts = {"new": 0, "join": 0, "left_out": 0}
     remarks: list[tuple[int, int, int, str, str]] = []
     path = transfer_store.folder(box) / f"{it.aside}.ready"
@@ -198,6 +213,8 @@ def _undo(db: sqlite3.Connection, box: Box, it: Import, now: datetime, limit_s: 
         batch = [(row["contact_id"], row["added"]) for row in db.execute(
             "SELECT contact_id, added FROM import_change WHERE import_id = ? LIMIT ?", (it.id, pace.rows))]
         left -= len(batch)
+        for contact in _with_many_calls(db, batch, it.stamp or ""):
+            links.let_go(db, contact, None)
         with pace.write():
             kept = transfer_cards.take_back(db, it.id, it.stamp or "", batch)
             db.execute("UPDATE import SET kept = kept + ?, share = ? WHERE id = ?",
@@ -206,6 +223,14 @@ def _undo(db: sqlite3.Connection, box: Box, it: Import, now: datetime, limit_s: 
                 _taken_back(db, it, now)
         if not batch:
             return transfer_store.clear(box, it)
+
+
+def _with_many_calls(db: sqlite3.Connection, batch: list[tuple[str, str | None]], stamp: str) -> list[str]:
+    """New cards that would go and have calls already: those are let go before, in steps."""
+    return [contact for contact, added in batch if added is None and db.execute("""
+        SELECT 1 FROM contact WHERE id = ? AND updated_at = ?
+        AND (SELECT count(*) FROM (SELECT 1 FROM call WHERE contact_id = contact.id LIMIT 50)) = 50""",
+                                                                               (contact, stamp)).fetchone()]
 
 
 def _taken_back(db: sqlite3.Connection, it: Import, now: datetime) -> None:
@@ -251,10 +276,12 @@ class _Pace:
 class _Told:
     """Writes how far a check is, twice a second."""
 
-    def __init__(self, db: sqlite3.Connection, it: Import) -> None:
-        self._db, self._it, self._at = db, it, time.monotonic()
+    def __init__(self, db: sqlite3.Connection, it: Import, is_over: Callable[[], bool]) -> None:
+        self._db, self._it, self._is_over, self._at = db, it, is_over, time.monotonic()
 
     def share(self, share: float) -> None:
+        if self._is_over():
+            raise _Stopped
         if time.monotonic() - self._at < TELL_S:
             return
         self._at = time.monotonic()
