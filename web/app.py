@@ -15,6 +15,7 @@ from appliance.store import db as store
 from web import (
     account,
     auth,
+    backups,
     call,
     calllists,
     calls,
@@ -35,6 +36,7 @@ from web import (
     merging,
     more,
     recordings,
+    restore,
     roles,
     rules,
     settings,
@@ -107,7 +109,7 @@ def pages(office: Office) -> bottle.Bottle:
     for part in (
             login, today, calls, call, library, recordings, conversations, texts, compose, campaigns, rules, kept,
             settings, customers, card, merging, forgetting, groups, statistics, sims, users, account, changes,
-            certificate, tocall, calllists, imports, more, demo,
+            certificate, tocall, calllists, backups, restore, imports, more, demo,
     ):
         part.routes(app, office)
     office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}

@@ -57,6 +57,8 @@ FIELDS = (
     Field("recording_free_percent", "recording", "number", N_("Of the disk stays free"),
           N_("When it fills up, the oldest recordings go before their time, starred ones never. Calls are never "
              "held up."), N_("%")),
+    Field("backup_at", "backups", "time", N_("Nightly backups begin at"),
+          N_("Where they go stands on the page Backups. If the box was off then, they are made when it is back.")),
     Field("text_pause_min", "texts", "number", N_("Pause between two automatic texts to one number"),
           N_("Who rings five times in this time is texted once."), N_("min")),
     Field("texts_a_day", "texts", "number", N_("Automatic texts to one number a day"),
