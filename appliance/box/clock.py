@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from appliance.backup.served import Served
 from appliance.box import wallclock
 from appliance.box.look import EVERY, Eye
 from appliance.box.notify import Notify
@@ -46,15 +47,18 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     scheduler.add_job(clock.each_second, "interval", seconds=1, next_run_time=datetime.now(UTC))
     scheduler.add_job(clock.imports, "interval", seconds=1, next_run_time=datetime.now(UTC))
     logging.getLogger("apscheduler").setLevel(logging.ERROR)   # it warns each second that 10,000 texts take longer
-    archive = Archive(box, CLOCK_WAIT_S)
+    archive, backups = Archive(box, CLOCK_WAIT_S), Served(box, CLOCK_WAIT_S)
     scheduler.start()
     archive.start()
+    backups.start()
     notify.ready()
     while not stop.wait(FEED_S):
-        if scheduler.running and not clock.is_stuck() and archive.is_alive() and not archive.is_stuck():
+        if scheduler.running and not clock.is_stuck() and all(
+                thread.is_alive() and not thread.is_stuck() for thread in (archive, backups)):
             notify.alive()
     scheduler.shutdown(wait=True)
     archive.stop()
+    backups.stop()
 
 
 class Clock:
