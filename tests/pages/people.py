@@ -24,5 +24,10 @@ def somebody(office: Office, name: str, role: str, password: str = PASSWORD) -> 
     return browser
 
 
+def token_of(browser: Browser) -> str:
+    """The token of this session's forms, from the one page that every role has."""
+    return browser.get("/account").text.split('data-token="')[1].split('"')[0]
+
+
 def user_id(office: Office, name: str) -> int:
     return int(office.db.execute("SELECT id FROM user WHERE name = ?", (name,)).fetchone()[0])

@@ -10,40 +10,17 @@ import pytest
 
 from appliance.config import ConfigError
 from tests.desk import Browser, Office, box_at
-from web import app, auth, server
-from web.events import Hub
-from web.office import Office as Pages
-
-EXAMPLES = {
-    "<name>": "desk.css",
-    "<call_id:int>": "1",
-    "<campaign_id:int>": "1",
-    "<what:re:pause|resume|stop|resend>": "stop",
-    "<key:re:[a-z0-9-]{1,40}>": "missed",
-}
-
-
-def routes(folder: Path) -> list[tuple[str, str]]:
-    """Every method and path of the application, with example values in it."""
-    box = box_at(folder / "routes", demo=folder)
-    found = []
-    for route in app.pages(Pages(box, Hub(box))).routes:
-        path = route.rule
-        for pattern, example in EXAMPLES.items():
-            path = path.replace(pattern, example)
-        assert "<" not in path, f"give {route.rule} an example"
-        found.append((route.method, path))
-    return found
+from tests.pages.walk import routes
+from web import auth, server
 
 
 def test_no_route_but_the_public_ones_opens_without_a_session(office: Office, tmp_path: Path) -> None:
     amy, stranger = office.browser(), office.browser(logged_in=False)
     office.recorded(office.missed())
-    walked = routes(tmp_path)
-    assert len(walked) > 10
-    for method, path in walked:
-        if path in auth.PUBLIC or path.startswith("/static/"):
-            continue
+    walked = [one for one in routes(tmp_path) if not one.is_public]
+    assert len(walked) > 60
+    for one in walked:
+        method, path = one.method, one.path
         page = stranger.ask(method, path, headers={"Accept": "text/html"})
         assert page.status in (303, 401, 403), (method, path)
         assert page.headers.get("Location") in (None, "/login")
@@ -57,12 +34,15 @@ def test_the_public_list_is_short() -> None:
 
 
 def test_no_post_works_without_its_token(office: Office, amy: Browser, tmp_path: Path) -> None:
-    posts = [path for method, path in routes(tmp_path) if method not in ("GET", "HEAD")]
-    assert len(posts) >= 4
+    posts = [one.path for one in routes(tmp_path) if one.method not in ("GET", "HEAD")]
+    assert len(posts) >= 40
+    stranger, token = office.browser(logged_in=False), amy.token()
     for path in posts:
-        assert amy.post(path, {"story": "miss"}, token="").status == 403
-        assert amy.post(path, {"story": "miss"}, token="guessed").status == 403
-        assert office.browser(logged_in=False).post(path, token="").status == 403
+        assert amy.post(path, {"story": "miss"}, token="").status == 403, path
+        assert amy.post(path, {"story": "miss"}, token="guessed").status == 403, path
+        assert stranger.post(path, token="").status == 403, path
+        for evil in ({"Origin": "https://evil.example"}, {"Sec_Fetch_Site": "cross-site"}, {"Origin": "null"}):
+            assert amy.post(path, {"story": "miss"}, token=token, **evil).status == 403, path
     assert amy.get("/").status == 200  # nobody was logged out
 
 
