@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 
 from appliance import chosen, holidays, hours
 from appliance.calls import sale
+from appliance.networks import are_networks
 from appliance.people import numbers
 
 
@@ -62,6 +63,8 @@ class Settings:
     abandon_under_s: int = 5        # who hung up in less is left out of it; 0: nobody is
     average_sale: str = ""          # such as "£48", for what saved customers may have brought; "" says no sum
     dispositions: str = "Ordered, Price, Complaint, Wrong number, Spam"     # by commas: what a call was about
+    ncid_on: bool = False           # native NCID clients on TCP 3333 see who rings
+    ncid_allow: str = ""            # by commas: networks or addresses they may come from; "" any private one
     session_idle_min: int = 30      # then an owner or installer without an open page logs in again; staff stay 12 h
 
 
@@ -79,6 +82,7 @@ TIMES: dict[str, Callable[[str], object]] = {
     "special_days": holidays.parse}
 FITS: dict[str, tuple[Callable[[str], bool], str]] = {       # and what is wanted; "" is always good
     "country": (numbers.is_country, "two capital letters, such as DE"),
+    "ncid_allow": (are_networks, "networks or addresses by commas, such as 192.168.2.0/24"),
     "time_zone": (chosen.is_zone, "one such as Europe/Berlin"),
     "average_sale": (sale.is_sale, "a sum of money, such as £48 or 48,50 €"),
     "language": (lambda text: re.fullmatch("[a-z]{2,3}", text) is not None, "two letters, such as en")}

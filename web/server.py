@@ -24,6 +24,7 @@ from appliance.people import users
 from appliance.store import db as store
 from web import app, auth, certificate
 from web.events import Hub
+from web.ncid import Ncid
 from web.office import Office
 
 log = logging.getLogger("web")
@@ -151,7 +152,7 @@ class Server:
         check(box)
         self.box = box
         self.hub = Hub(box)
-        self._postman = Postman(box)
+        self._postman, self._ncid = Postman(box), Ncid(box)
         office = Office(box, self.hub)
         self._server = _Server((box.web.listen, box.web.port), app.create(office),
                                numthreads=THREADS, max=MOST_THREADS, server_name="Deskbell",
@@ -185,6 +186,7 @@ class Server:
                               ) from taken
         self.hub.start()
         self._postman.start()
+        self._ncid.start()
         self._thread.start()
 
     def renew(self) -> None:
@@ -201,10 +203,12 @@ class Server:
         self._server.stop()
         self.hub.stop()
         self._postman.stop()
+        self._ncid.stop()
 
     def can_work(self) -> bool:
         """Whether a page was just served and the streams' thread comes round."""
-        return self._thread.is_alive() and self.hub.is_alive() and self._postman.is_alive() and self._ping()
+        return self._thread.is_alive() and self.hub.is_alive() and self._postman.is_alive() and self._ncid.is_alive() \
+            and self._ping()
 
     def _serve(self) -> None:
         threading.Thread(target=self._sweep, name="sweep", daemon=True).start()

@@ -216,7 +216,7 @@ def _news(call: Call, is_dialled: bool, now: datetime) -> list[str]:
         return ["ended"]
     if call.answered_at:
         return ["answered"]
-    is_ringing = is_dialled and call.direction is Direction.IN and now - call.started_at < FRESH
+    is_ringing = is_dialled and call.direction is not Direction.INTERNAL and now - call.started_at < FRESH
     return ["ringing"] if is_ringing else []
 
 
