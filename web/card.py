@@ -10,7 +10,7 @@ from bottle import HTTPError, HTTPResponse, request
 
 from appliance.calls import history, owed
 from appliance.people import before, cards, dealings, household, links, notes, numbers
-from appliance.people.cards import Card, ContactError
+from appliance.people.cards import ContactError
 from appliance.store import db as store
 from appliance.texts import optouts
 from web import forms
@@ -54,16 +54,16 @@ def _card(office: Office, contact_id: str) -> str:
         "customer.html", card=card, days=days, show=show, before=key, older=page.older, writer=writer,
         sums=dealings.sum_of(office.db, contact_id), opened=story.call.id if story else None,
         steps=teller.steps(story) if story else [], notes=kept if every else kept[:NOTES],
-        has_more_notes=not every and len(kept) > NOTES, debt=debt, birthday=birthday(card, words),
+        has_more_notes=not every and len(kept) > NOTES, debt=debt, birthday=birthday(card.birthday, words),
         merges=before.merges_of(office.db, contact_id), suggestions=household.suggestions(office.db, contact_id),
         mobile=next((one.number for one in card.numbers if numbers.kind(one.number) is numbers.Kind.MOBILE), None))
 
 
-def birthday(card: Card, words: Words) -> str:
-    """3 June, 3 June 1984, or nothing."""
-    if not card.birthday:
+def birthday(kept: str | None, words: Words) -> str:
+    """3 June, 3 June 1984, or nothing; kept: YYYY-MM-DD or --MM-DD."""
+    if not kept:
         return ""
-    year, month, day = card.birthday[:-6].strip("-"), int(card.birthday[-5:-3]), int(card.birthday[-2:])
+    year, month, day = kept[:-6].strip("-"), int(kept[-5:-3]), int(kept[-2:])
     if year:
         return words("%(day)s %(month)s %(year)s", day=day, month=words(MONTHS[month - 1]), year=year)
     return words("%(day)s %(month)s", day=day, month=words(MONTHS[month - 1]))

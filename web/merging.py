@@ -8,6 +8,7 @@ from appliance.people import before, cards, groups, links, merge, numbers, searc
 from appliance.people.cards import ContactError
 from appliance.store import db as store
 from web import forms
+from web.card import birthday
 from web.customers import CARD, GONE, LONGEST_SEARCH, card_or_404, page_of
 from web.language import N_, Words
 from web.office import Office
@@ -49,7 +50,8 @@ def _preview(office: Office, contact_id: str, other_id: str) -> str:
         problem = words(str(refused))
     if made:
         result = {**made.kept["contact"], **made.changed}
-        rows = [(words(name), made.kept["contact"][column], made.gone["contact"][column], result[column])
+        rows = [(words(name), *(_shown(column, side[column], words)
+                                for side in (made.kept["contact"], made.gone["contact"], result)))
                 for column, name in NAMES.items() if not column.startswith("is_") and column != "blocked_reason"
                 and (made.kept["contact"][column] or made.gone["contact"][column])]
         rows += [(name, "", value, value) for name, value in made.both.items()]
@@ -59,6 +61,10 @@ def _preview(office: Office, contact_id: str, other_id: str) -> str:
                                                  if made and {**made.kept["contact"], **made.changed}[flag]],
                          groups=[theirs[group] for group in made.groups if group in theirs] if made else [],
                          numbers=[numbers.shown(number, office.box.country) for number in made.numbers] if made else [])
+
+
+def _shown(column: str, value: object, words: Words) -> object:
+    return birthday(str(value), words) if column == "birthday" and value else value
 
 
 def _merge(office: Office, contact_id: str) -> HTTPResponse:

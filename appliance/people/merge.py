@@ -40,7 +40,7 @@ def preview(db: sqlite3.Connection, kept_id: str, gone_id: str, names: Mapping[s
     ours, theirs = kept["contact"], gone["contact"]
     changed: dict[str, object] = {}
     both: dict[str, str] = {}
-    had = {field["name"] for field in kept["fields"]}
+    had = {field["name"] for field in kept["fields"]} | {names.get(column, name) for column, name in ONES.items()}
     for column, name in ONES.items():
         if theirs[column] and not ours[column]:
             changed[column] = theirs[column]
