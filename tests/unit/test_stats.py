@@ -426,6 +426,21 @@ def test_whatever_is_added_corrected_or_deleted_the_figures_equal_the_calls(
     assert years == {(row["year"], row["number"]): row["calls"] for row in db.execute("SELECT * FROM caller_year")}
 
 
+@pytest.mark.parametrize(("column", "value"), [
+    ("number", None), ("number", NUMBERS["Ben"]), ("started_at", "2026-11-17T10:00:00.000Z"), ("trunk", "line2"),
+    ("extension", "102"), ("disposition", "Price"), ("ring_ms", 30_000), ("talk_ms", 1), ("outcome", "interrupted"),
+    ("answered_at", None), ("direction", "out"), ("direction", "internal"), ("mark", "good")])
+def test_a_call_that_is_corrected_after_its_end_is_counted_as_it_is_now(
+        db: sqlite3.Connection, column: str, value: object) -> None:
+    call_id = add(db, at("2026-11-16 09:00:00"), extension="101", talk_s=60, outcome="answered")
+    with store.write(db):
+        db.execute(f"UPDATE call SET {column} = ? WHERE id = ?", (value, call_id))
+    assert kept(db) == counted(db)
+    assert {row["number"]: row["calls"] for row in db.execute("SELECT * FROM caller_year")} == (
+        {} if value in (None, "out", "internal") and column in ("number", "direction") else
+        {value if column == "number" else NUMBERS["Ann"]: 1})
+
+
 def kept(db: sqlite3.Connection) -> dict[tuple[object, ...], Counter[str]]:
     return {tuple(row)[:4]: Counter({column: row[column] for column in ("rows", *stats.COLUMNS) if row[column]})
             for row in db.execute("SELECT * FROM call_tally")}
