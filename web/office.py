@@ -56,6 +56,7 @@ class Office:
         self._environments: dict[str, Environment] = {
             language: self._environment(words) for language, words in self.languages.all.items()}
         self._mine = threading.local()
+        self._owed: tuple[tuple[int, int], int] = ((-1, -1), 0)
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -155,8 +156,15 @@ class Office:
             return {"owed": 0, "due": 0, "unread": 0}
         now = self.clock()
         due = self.db.execute("SELECT count(*) FROM callback WHERE state = 'open' AND due_at <= ?", (store.iso(now),))
-        return {"owed": owed.count(self.db, now - owed.OWED_FOR), "due": int(due.fetchone()[0]),
+        return {"owed": self._owed_at(now), "due": int(due.fetchone()[0]),
                 "unread": conversations.unread(self.db)}
+
+    def _owed_at(self, now: datetime) -> int:
+        """How many callers are owed a call; counted anew after each event and every minute."""
+        key = (request.environ.get("deskbell.event", 0), int(now.timestamp()) // 60)
+        if self._owed[0] != key:
+            self._owed = (key, owed.count(self.db, now - owed.OWED_FOR))
+        return self._owed[1]
 
     def _toast(self) -> undo.Done | None:
         key = request.query.get("done", "")

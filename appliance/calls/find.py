@@ -60,7 +60,10 @@ def every(db: sqlite3.Connection, wish: Wish, country: str, most: int) -> Iterat
 
 @dataclass(frozen=True)
 class _When:
-    """The stretch of time and where the page before ended."""
+    """The first and the last moment, and where the page before ended.
+
+    Only one upper bound stands in each statement: of two, SQLite may walk the index from the later one.
+    """
     since: str
     until: str
     key: Key
@@ -94,7 +97,7 @@ def _tested(db: sqlite3.Connection, few: Part, parts: list[Part], when: _When, l
         WITH hit AS MATERIALIZED (SELECT DISTINCT id FROM ({ids}))
         SELECT call.id, call.started_at
         FROM hit CROSS JOIN call ON call.id = hit.id
-        WHERE {tests} AND call.started_at >= :since AND call.started_at < :until
+        WHERE {tests} AND call.started_at BETWEEN :since AND :last
           AND (call.started_at, call.id) < (:key_at, :key_id)
         ORDER BY call.started_at DESC, call.id DESC
         {'' if is_first else f'LIMIT {limit + 1}'}""", _given(given | more, when)).fetchall()
@@ -106,7 +109,7 @@ def _walked(db: sqlite3.Connection, when: _When, part: Part | None, limit: int) 
     rows = db.execute(f"""
         SELECT call.id, call.started_at
         FROM call INDEXED BY {part.index if part else 'call_started'}
-        WHERE {tests} AND call.started_at >= :since AND call.started_at < :until
+        WHERE {tests} AND call.started_at BETWEEN :since AND :last
           AND (call.started_at, call.id) < (:key_at, :key_id)
         ORDER BY call.started_at DESC, call.id DESC
         LIMIT {limit + 1}""", _given(given, when)).fetchall()
@@ -121,7 +124,7 @@ def _looked(db: sqlite3.Connection, parts: list[Part], when: _When, limit: int) 
     columns = "id, started_at, direction, outcome, answered_at, trunk, extension, mark" if is_facet else "*"
     walk = """
         FROM call INDEXED BY call_facets
-        WHERE call.started_at >= :since AND call.started_at < :until
+        WHERE call.started_at BETWEEN :since AND :last
           AND (call.started_at, call.id) < (:key_at, :key_id)
         ORDER BY call.started_at DESC, call.id DESC"""
     rows = db.execute(f"""
@@ -162,5 +165,5 @@ def _named(sql: str, given: tuple[object, ...], prefix: str) -> tuple[str, dict[
 
 
 def _given(values: dict[str, object], when: _When) -> dict[str, object]:
-    return values | {"since": when.since, "until": when.until, "last": when.last, "key_at": when.key.started_at,
+    return values | {"since": when.since, "last": when.last, "key_at": when.key.started_at,
                      "key_id": when.key.id}

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from phonenumbers import country_code_for_region
 
 from appliance.people import numbers
 from appliance.store.db import iso
 
+# What the index call_outcome is made for; SQLite takes it only where this stands word by word.
+RARE = "call.outcome IN ('abandoned', 'busy', 'rejected', 'failed', 'voicemail', 'blocked', 'interrupted')"
 SHOWS = {    # kinds of calls as a reader names them: their test, and the index that walks them
     "missed": ("call.direction = 'in' AND call.outcome IN ('missed', 'abandoned')", "call_missed"),
     "answered": ("call.direction = 'in' AND call.answered_at IS NOT NULL", "call_answered"),
-    "voicemail": ("call.outcome = 'voicemail'", "call_outcome"),
+    "voicemail": (f"call.outcome = 'voicemail' AND {RARE}", "call_outcome"),
     "outgoing": ("call.direction = 'out'", "call_outgoing"),
-    "blocked": ("call.outcome = 'blocked'", "call_outcome"),
+    "blocked": (f"call.outcome = 'blocked' AND {RARE}", "call_outcome"),
     "internal": ("call.direction = 'internal'", "call_internal"),
 }
 DIRECTIONS = ("in", "out", "internal")
@@ -67,7 +69,7 @@ def parts(wish: Wish, country: str) -> list[Part]:
     if wish.direction:
         found.append(Part("call.direction = ?", (wish.direction,)))
     if wish.outcome:
-        found.append(Part("call.outcome = ?", (wish.outcome,), _of("call_outcome", "call.outcome = ?"), (wish.outcome,))
+        found.append(Part("call.outcome = ?", (wish.outcome,), _of("call_outcome", f"call.outcome = ? AND {RARE}"), (wish.outcome,))
                      if wish.outcome in INDEXED_OUTCOMES else Part("call.outcome = ?", (wish.outcome,)))
     for column, value in (("trunk", wish.trunk), ("extension", wish.extension)):
         if value:
@@ -89,8 +91,8 @@ def parts(wish: Wish, country: str) -> list[Part]:
 
 
 def stretch(wish: Wish) -> tuple[str, str]:
-    """From and to, as the store writes moments."""
-    return iso(wish.since) if wish.since else "", iso(wish.until) if wish.until else "9999"
+    """The first and the last moment, both meant, as the store writes them."""
+    return iso(wish.since) if wish.since else "", iso(wish.until - timedelta(milliseconds=1)) if wish.until else "9999"
 
 
 def _of(index: str, test: str) -> str:
