@@ -47,6 +47,15 @@ class Client:
         heard, self.heard = self.heard, b""
         return heard
 
+    def line_of_its_own(self) -> bytes:
+        """The next line, whatever follows it."""
+        while b"\r\n" not in self.heard:
+            said = self.line.recv(65536)
+            assert said, "closed"
+            self.heard += said
+        line, _, self.heard = self.heard.partition(b"\r\n")
+        return line
+
     def is_closed(self) -> bool:
         try:
             while self.line.recv(65536):
@@ -117,7 +126,8 @@ def test_who_withheld_and_who_is_called_and_who_is_blocked(office: Office, door:
 @pytest.mark.parametrize(
     ("number", "country", "shown"),
     [("+8613800138000", "CN", "138 0013 8000"), ("+12125550123", "US", "(212) 555-0123"),
-     ("+79161234567", "RU", "8 (916) 123-45-67"), ("+33123456789", "FR", "01 23 45 67 89"), ("+442079460958", "DE", "+44 20 7946 0958")],
+     ("+79161234567", "RU", "8 (916) 123-45-67"),
+     ("+33123456789", "FR", "01 23 45 67 89"), ("+442079460958", "DE", "+44 20 7946 0958")],
 )  # fmt: skip
 def test_numbers_of_many_countries_stay_as_they_are_written_there(number: str, country: str, shown: str) -> None:
     told = {"presentation": "allowed", "shown": numbers.shown(number, country), "direction": "in", "outcome": None,
@@ -155,14 +165,18 @@ def test_a_client_that_never_reads_is_let_go(office: Office, door: Ncid) -> None
     deaf.connect(("127.0.0.1", door.port))
     wait(lambda: door.clients == 1)
     good = started(door)
-    end = time.monotonic() + 30
-    while door.clients == 2:
-        assert time.monotonic() < end
-        for n in range(50):
-            office.call(f"+4930123456{n:02}", contact="A name of forty letters, so that it fills up", at=NOW)
-        good.until(b"\r\n")
-    office.call("+493012345600", at=NOW)
-    assert b"CID: " in good.until(b"\r\n")
+    call = office.call("+493012345600", contact="A name of forty letters, so that it fills up", at=NOW)
+    good.until(b"\r\n")
+    for _ in range(50):
+        with store.write(office.db) as db:
+            db.execute("DROP INDEX IF EXISTS event_once")
+            db.executemany("INSERT INTO event (at, kind, call_id) VALUES (?, 'ringing', ?)",
+                           [(store.iso(NOW), call)] * 50)
+        for _ in range(50):
+            good.line_of_its_own()
+        if door.clients == 1:
+            break
+    wait(lambda: door.clients == 1)
 
 
 def test_it_is_off_until_the_owner_switches_it_on_and_off_again_at_once(office: Office) -> None:
