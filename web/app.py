@@ -13,6 +13,7 @@ from appliance.people import transfer_store
 from appliance.people.users import is_first_run, set_language
 from appliance.store import db as store
 from web import (
+    about,
     account,
     auth,
     backups,
@@ -29,6 +30,7 @@ from web import (
     demo,
     forgetting,
     groups,
+    help,
     imports,
     kept,
     library,
@@ -107,9 +109,9 @@ def pages(office: Office) -> bottle.Bottle:
     app.get("/ping", callback=lambda: _ping(office))
     app.post("/language", callback=lambda: _language(office), role="any")
     for part in (
-            login, today, calls, call, library, recordings, conversations, texts, compose, campaigns, rules, kept,
-            settings, customers, card, merging, forgetting, groups, statistics, sims, users, account, changes,
-            certificate, tocall, calllists, backups, restore, imports, more, demo,
+            login, today, calls, call, library, recordings, conversations, texts, compose, campaigns, rules,
+            kept, settings, customers, card, merging, forgetting, groups, statistics, sims, users, account,
+            changes, certificate, tocall, calllists, backups, restore, imports, help, about, more, demo,
     ):
         part.routes(app, office)
     office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}

@@ -17,10 +17,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from appliance import chosen, settings
 from appliance.calls import owed
+from appliance.calls.owed import Owed
 from appliance.config import Box
 from appliance.store import db as store
 from appliance.texts import conversations
-from web import auth, origins, places, roles, undo
+from web import auth, helptopics, origins, places, roles, undo
 from web.events import Hub
 from web.language import NAMES, Languages, Words
 from web.upload import Upload
@@ -56,7 +57,7 @@ class Office:
         self._environments: dict[str, Environment] = {
             language: self._environment(words) for language, words in self.languages.all.items()}
         self._mine = threading.local()
-        self._owed: tuple[tuple[int, int], int] = ((-1, -1), 0)
+        self._owed: tuple[tuple[int, int], list[Owed]] = ((-1, -1), [])
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -140,8 +141,12 @@ class Office:
             theme=theme if theme in THEMES else None, path=request.path, box=self.box,
             shop=settings.read(self.db).shop_name, languages={key: NAMES.get(key, key) for key in self.languages.all},
             event=request.environ.get("deskbell.event", 0), is_demo=self.box.demo is not None,
-            may=self.may, places=places.frame(self.may), beside=beside, unread=beside["unread"], toast=self._toast(),
-            **given)
+            help_topic=helptopics.topic_of(request.path) if self.session else "", may=self.may,
+            places=places.frame(self.may), beside=beside, unread=beside["unread"], toast=self._toast(), **given)
+
+    def piece(self, template: str) -> str:
+        """A part of a page by itself, in the reader's language."""
+        return self._environments[self.words.language].get_template(template).render(words=self.words)
 
     def done(self, path: str, said: str, back: undo.Back | None = None) -> HTTPResponse:
         """Sends the browser on to a page of ours, which says what was done and offers the way back."""
@@ -156,14 +161,14 @@ class Office:
             return {"owed": 0, "due": 0, "unread": 0}
         now = self.clock()
         due = self.db.execute("SELECT count(*) FROM callback WHERE state = 'open' AND due_at <= ?", (store.iso(now),))
-        return {"owed": self._owed_at(now), "due": int(due.fetchone()[0]),
+        return {"owed": len(self.owed(now)), "due": int(due.fetchone()[0]),
                 "unread": conversations.unread(self.db)}
 
-    def _owed_at(self, now: datetime) -> int:
-        """How many callers are owed a call; counted anew after each event and every minute."""
+    def owed(self, now: datetime) -> list[Owed]:
+        """The callers who are owed a call; asked anew after each event and every minute."""
         key = (request.environ.get("deskbell.event", 0), int(now.timestamp()) // 60)
         if self._owed[0] != key:
-            self._owed = (key, owed.count(self.db, now - owed.OWED_FOR))
+            self._owed = (key, owed.owed(self.db, now - owed.OWED_FOR))
         return self._owed[1]
 
     def _toast(self) -> undo.Done | None:
