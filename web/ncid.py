@@ -31,7 +31,7 @@ PORT = 3333
 POLL_S = 0.004
 IDLE_S = 0.25
 LOOK_S = 1.0                     # how soon a change of the settings is obeyed
-HELLO_S = 0.3                    # a client says HELLO: at once, or has nothing to say
+HELLO_S = 1.0                    # the stock client says HELLO: within half a second, others have nothing to say
 MOST_CLIENTS = 100
 MOST_PENDING_BYTES = 16 * 1024     # over a hundred calls
 SEND_BUFFER_BYTES = 16 * 1024
@@ -141,6 +141,7 @@ class _Loop:
             log.info("an NCID client was turned away")
             line.close()
             return
+        self._tell_news()                       # the others first: what was before is in the log
         line.setblocking(False)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

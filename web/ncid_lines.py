@@ -1,6 +1,7 @@
 """The lines an NCID client reads (NCID API 1.5, feature set 1): who rings, who is called, and when ringing stopped."""
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ LOG_END = b"250 End of call log\r\n"
 LOG_EMPTY = b"252 Call log empty\r\n"
 STARTED = b"300 End of connection startup\r\n"
 LONGEST_NAME, LONGEST_NUMBER, LONGEST_LINE = 50, 30, 15
+LONG_RUN = re.compile(r"\d{7,}", re.ASCII)
 ANSWERED, UNANSWERED, HUNG_UP = 0, -1, -2            # the RING counts that end a ringing line
 
 
@@ -34,12 +36,18 @@ def line(call: dict[str, Any]) -> str:
 
 
 def number(call: dict[str, Any]) -> str:
-    """As people write it here: the stock client puts American hyphens into long runs of digits alone."""
+    """As people write it here, in groups of six at most: the stock client 1.6 hyphenates longer ones."""
     if call["presentation"] == "withheld":
         return "PRIVATE"
     if call["presentation"] == "unavailable":
         return "OUT-OF-AREA"
-    return _bare(call["shown"] or "", LONGEST_NUMBER) or "NO-NUMBER"
+    return _bare(LONG_RUN.sub(_grouped, call["shown"] or ""), LONGEST_NUMBER) or "NO-NUMBER"
+
+
+def _grouped(run: re.Match[str]) -> str:
+    """12345678 as 1234 5678."""
+    digits, first = run[0], len(run[0]) % 4
+    return " ".join(filter(None, [digits[:first], *(digits[i:i + 4] for i in range(first, len(digits), 4))]))
 
 
 def name(call: dict[str, Any]) -> str:
