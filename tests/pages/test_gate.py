@@ -34,7 +34,7 @@ def test_the_public_list_is_short() -> None:
 
 
 def test_no_post_works_without_its_token(office: Office, amy: Browser, tmp_path: Path) -> None:
-    posts = [one.path for one in routes(tmp_path) if one.method not in ("GET", "HEAD")]
+    posts = [one.path for one in routes(tmp_path) if one.method not in ("GET", "HEAD") and not one.is_upload]
     assert len(posts) >= 40
     stranger, token = office.browser(logged_in=False), amy.token()
     for path in posts:
@@ -44,6 +44,22 @@ def test_no_post_works_without_its_token(office: Office, amy: Browser, tmp_path:
         for evil in ({"Origin": "https://evil.example"}, {"Sec_Fetch_Site": "cross-site"}, {"Origin": "null"}):
             assert amy.post(path, {"story": "miss"}, token=token, **evil).status == 403, path
     assert amy.get("/").status == 200  # nobody was logged out
+
+
+def test_no_file_is_taken_without_its_token(office: Office, amy: Browser, tmp_path: Path) -> None:
+    token = amy.token()
+
+    def body(token: str) -> bytes:
+        return (f'--x\r\nContent-Disposition: form-data; name="token"\r\n\r\n{token}\r\n--x\r\nContent-Disposition: '
+                'form-data; name="file"; filename="a.csv"\r\n\r\nName,Number\r\n--x--\r\n').encode()
+
+    for one in [one for one in routes(tmp_path) if one.is_upload]:
+        for given, evil in (("", {}), ("guessed", {}), (token, {"Origin": "https://evil.example"}),
+                            (token, {"Sec-Fetch-Site": "cross-site"})):
+            own = {"Accept": "text/html", "Origin": f"http://127.0.0.1:{amy.port}", "Sec-Fetch-Site": "same-origin",
+                   "Content-Type": "multipart/form-data; boundary=x", **evil}
+            assert amy.ask("POST", one.path, body(given), own).status == 403, one.path
+    assert not [file for file in office.box.state.rglob("*") if file.is_file() and b"Name,Number" in file.read_bytes()]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,9 @@ WHO: list[tuple[str, set[str]]] = [
     (r"/(static/.*|login|login/code|setup|welcome|ping|certificate|ca\.crt)$", ALL),      # and without a session
     (r"/(session|language|logout|undo|more|help|about|account)\b", ALL),
     (r"/(users|changes|rules?|backups?|settings/(?!lines|network|$))\b", OWNER),
+    (r"/customers?/(.*/)?(forget|forgotten|export|import)\b", OWNER),
+    (r"/tocall/list(/1/(edit|answers.*|open|paused|closed))?$", OWNER),
+    (r"/recording/1/delete$", OWNER),
     (r"/settings(/lines|/network)?\b", BOX),
     (r"/(sims|diagnostics)\b", BOX),
     (r"/recording/\d+/delete\b", OWNER),
@@ -37,6 +40,7 @@ class Walked:
     method: str
     rule: str
     path: str
+    is_upload: bool
 
     @property
     def is_public(self) -> bool:
@@ -53,7 +57,8 @@ class Walked:
 def routes(folder: Path) -> list[Walked]:
     """Every method and path of the application, with example values in it."""
     box = box_at(folder / "routes", demo=folder)
-    return [Walked(route.method, route.rule, example(route.rule)) for route in app.pages(Pages(box, Hub(box))).routes]
+    return [Walked(route.method, route.rule, example(route.rule), "upload" in route.config)
+            for route in app.pages(Pages(box, Hub(box))).routes]
 
 
 def example(rule: str) -> str:
