@@ -15,7 +15,7 @@ MOST_BYTES = 500_000_000          # four hours and a third
 _one_at_a_time = threading.Lock()        # decoding takes 15 s of processor an hour of talk: calls come first
 
 
-def copy_of(box: Box, call_id: int, opus_file: int) -> int:
+def copy_of(box: Box, call_id: int, opus_file: int, most_bytes: int = MOST_BYTES) -> int:
     """A descriptor of the WAV that an Opus file is when decoded; the same one again while nothing changed.
 
     Raises opus.OpusError for a file that cannot be played, OSError when the disk has no room for a copy.
@@ -28,7 +28,7 @@ def copy_of(box: Box, call_id: int, opus_file: int) -> int:
             box.decoded.mkdir(mode=0o770, exist_ok=True)
             if not room.disk(box.decoded).has_room:
                 raise OSError(f"no room for a copy in {box.decoded}")
-            _trim(box.decoded)
+            _trim(box.decoded, most_bytes)
             _decode(opus_file, box.decoded / name)
             made = open_beneath(box.decoded, name)
         else:
@@ -56,7 +56,7 @@ def _decode(opus_file: int, into: Path) -> None:
         raise
 
 
-def _trim(folder: Path) -> None:
+def _trim(folder: Path, most_bytes: int) -> None:
     """Lets the copies go that nobody asked for the longest, until they fit."""
     found = []
     for file in folder.iterdir():
@@ -65,7 +65,7 @@ def _trim(folder: Path) -> None:
             found.append((status.st_mtime, status.st_size, file))
     left = sum(size for _, size, _ in found)
     for _, size, file in sorted(found):
-        if left <= MOST_BYTES:
+        if left <= most_bytes:
             return
         with contextlib.suppress(OSError):
             file.unlink()

@@ -27,9 +27,10 @@ TYPES = {"wav": "audio/wav", "opus": "audio/ogg; codecs=opus"}
 
 
 class Sound(NamedTuple):
-    """An open file; `kind` is wav or opus."""
+    """An open file; `kind` is wav or opus, kept_at_ns when the recording itself was written: a copy is made anew."""
     descriptor: int
     kind: str
+    kept_at_ns: int
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
@@ -43,9 +44,9 @@ def _recording(office: Office, call_id: int) -> HTTPResponse:
     if call is None or tape is None or wanted not in ("", *TYPES):
         raise HTTPError(404)
     sound = _sound(office, tape, wanted)
-    status = os.fstat(sound.descriptor)
-    etag, size = f'"{call_id}-{sound.kind}-{status.st_size:x}-{status.st_mtime_ns:x}"', status.st_size
-    modified = email.utils.formatdate(status.st_mtime, usegmt=True)
+    size = os.fstat(sound.descriptor).st_size
+    etag = f'"{call_id}-{sound.kind}-{size:x}-{sound.kept_at_ns:x}"'
+    modified = email.utils.formatdate(sound.kept_at_ns // 1_000_000_000, usegmt=True)
     headers = {"Accept-Ranges": "bytes", "ETag": etag, "Last-Modified": modified, "Cache-Control": "private, no-cache",
                "Content-Type": TYPES[sound.kind]}
     if "download" in request.query:
@@ -79,12 +80,11 @@ def _sound(office: Office, tape: Tape, wanted: str) -> Sound:
     descriptor = open_beneath(office.box.recordings, tape.file)
     if descriptor is None:
         raise HTTPError(404)
-    if not tape.is_opus:
-        return Sound(descriptor, "wav")
-    if wanted != "wav":
-        return Sound(descriptor, "opus")
+    kept_at_ns = os.fstat(descriptor).st_mtime_ns
+    if not tape.is_opus or wanted != "wav":
+        return Sound(descriptor, "opus" if tape.is_opus else "wav", kept_at_ns)
     try:
-        return Sound(decoded.copy_of(office.box, tape.call_id, descriptor), "wav")
+        return Sound(decoded.copy_of(office.box, tape.call_id, descriptor), "wav", kept_at_ns)
     except (OpusError, OSError) as refused:
         log.error("The recording of call %d was not decoded: %s.", tape.call_id, refused)
         raise HTTPError(503) from None

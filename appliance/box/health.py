@@ -1,7 +1,7 @@
 """What is wrong with this box, each finding a sentence: what happened, what still works, what to do."""
 from __future__ import annotations
 
-import shutil
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,14 +10,13 @@ from pathlib import Path
 from appliance import settings
 from appliance.backup import health as backups
 from appliance.box import wallclock
-from appliance.calls import ami, follow
+from appliance.calls import ami, follow, retention, room
 from appliance.config import Box
 from appliance.people import numbers
 from appliance.store import db as store
 from appliance.texts import rulebook
 from appliance.texts.campaigns import PAUSED
 
-LEAST_FREE_BYTES = 1_000_000_000
 OLDEST_RADIO = timedelta(minutes=2)
 
 
@@ -146,9 +145,13 @@ def _rules(box: Box) -> list[str]:
 
 def _disk(box: Box) -> Iterator[str]:
     folder = next(path for path in (box.state, *box.state.parents) if path.exists())
-    free = shutil.disk_usage(folder).free
-    if free < LEAST_FREE_BYTES:
-        yield f"Only {free // 1_000_000} MB are free. Calls go on; recordings stop first. Remove old recordings."
+    disk = room.disk(folder)
+    if not disk.has_room:
+        yield (f"Only {disk.free_bytes // 1_000_000} MB are free on the disk. Calls ring and are written down, but "
+               "none is recorded. Delete recordings that nobody needs.")
+    if box.store.exists():
+        with contextlib.suppress(store.StoreError, sqlite3.Error, OSError):      # said already
+            yield from retention.troubles(store.connect(box.store), box)
 
 
 def _backups(box: Box) -> list[str]:

@@ -91,6 +91,22 @@ def take_away(db: sqlite3.Connection, box: Box, now: datetime) -> int:
     return len(removed)
 
 
+def troubles(db: sqlite3.Connection, box: Box) -> Iterator[str]:
+    """What is wrong with the recordings, as findings."""
+    missing = int(db.execute("SELECT count(*) FROM recording WHERE is_missing = 1").fetchone()[0])
+    if missing == 1:
+        yield "1 recording is not on the disk any more. Its call is still there. A backup with recordings may have it."
+    elif missing:
+        yield (f"{missing} recordings are not on the disk any more. Their calls are still there. A backup with "
+               "recordings may have them.")
+    starred, others = db.execute("""
+        SELECT EXISTS (SELECT 1 FROM recording WHERE is_starred = 1),
+          EXISTS (SELECT 1 FROM recording WHERE is_starred = 0)""").fetchone()
+    if starred and not others and room.disk(box.recordings).is_short(settings.read(db).recording_free_percent):
+        yield ("The disk is short, and every recording that is left is starred: none of them goes by itself. Take "
+               "stars away, or make room.")
+
+
 def _leave(db: sqlite3.Connection, before: str, limit: int, now: datetime) -> int:
     """How many of the oldest recordings without a star, begun before that time, lost their row."""
     with store.write(db):

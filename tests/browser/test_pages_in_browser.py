@@ -72,9 +72,9 @@ def test_the_recording_of_a_call_plays(office: Office, amy: Browser, desk: Desk)
     talk = full(office)
     page = desk(amy).new_page()
     page.goto(f"{office.url}/call/{talk}")
+    page.evaluate("document.querySelector('audio').play()")
     eventually(lambda: page.evaluate("document.querySelector('audio').readyState >= 1"))
     assert page.evaluate("document.querySelector('audio').duration") == pytest.approx(2.0, abs=0.1)
-    page.evaluate("document.querySelector('audio').play()")
     eventually(lambda: page.evaluate("document.querySelector('audio').currentTime > 0.3"))
 
 

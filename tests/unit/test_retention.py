@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from appliance import settings
+from appliance.box import health
 from appliance.calls import packing, recordings, retention, room, tapes
 from appliance.config import Box
 from appliance.people import changes
@@ -180,6 +181,29 @@ def test_the_store_keeps_a_twentieth_of_the_disk_but_at_most_a_gigabyte(total: i
 
 def test_without_its_folders_nothing_is_recorded(tmp_path: Path) -> None:
     assert not room.for_recordings(Box(state=tmp_path / "no", spool=tmp_path / "nor"))
+
+
+def told(box: Box) -> str:
+    return "\n".join(health.findings(box))
+
+
+def test_a_full_disk_is_a_finding_and_so_are_stars_that_fill_it(full: tuple[Box, sqlite3.Connection]) -> None:
+    box, db = full
+    put(db, recording_free_percent=90)
+    assert "MB are free on the disk" not in told(box) and "is starred" not in told(box)
+    retention.make_room(db, box, NOW)
+    assert "every recording that is left is starred" in told(box)
+    with (box.state / "filler").open("wb") as filler:
+        os.posix_fallocate(filler.fileno(), 0, room.disk(box.state).free_bytes - 500_000)
+    assert "Only 0 MB are free on the disk. Calls ring and are written down, but none is recorded." in told(box)
+
+
+def test_recordings_without_their_file_are_a_finding(box: Box, db: sqlite3.Connection) -> None:
+    for count, words in ((1, "1 recording is not on the disk"), (2, "2 recordings are not on the disk")):
+        call_id = tape(box, db)
+        (box.recordings / f"2026-11/{call_id}.wav").unlink()
+        retention.Sweeper(box).look(db, NOW)
+        assert words in told(box) and count
 
 
 # --- what a cut left ----------------------------------------------------------------------------
