@@ -28,7 +28,8 @@ DAEMONS = {   # by name: the pages stand above us, so they are not imported but 
     "clock": "appliance.box.clock",
 }
 # Nouns with a file of their own: add_to(nouns) gives their verbs.
-MORE = ("appliance.cli_backup", "appliance.cli_campaign", "appliance.cli_modem", "appliance.cli_rules", "appliance.cli_sms")
+MORE = ("appliance.cli_backup", "appliance.cli_campaign", "appliance.cli_modem", "appliance.cli_rules",
+        "appliance.cli_sms", "appliance.cli_user")
 ABOUT = """The telephone desk of a small office: who rings, who was missed, who was texted.
 
   deskbell call list             the latest calls
@@ -39,6 +40,7 @@ ABOUT = """The telephone desk of a small office: who rings, who was missed, who 
   deskbell backup now            a backup, proved; `deskbell backup restore` brings one back
   deskbell check                 what is wrong with this box, in words; exit 1 if anything is
   deskbell setting list          what can be set, and how it stands
+  deskbell user password NAME    a code for who is locked out; also `user list`, `user add`, `user role`
   deskbell run calls             one of the four daemons: calls, modem, web, clock
   deskbell demo                  a whole office with a simulated line and SIM (see image/demo)
 """
