@@ -11,7 +11,7 @@ from appliance.people.transfer import TARGETS, Item, Line, Plan
 
 HERE = Path(__file__).parent
 EXCLUDED = ("e-mail", "email", "mail", "photo", "id", "uid")
-NUMBERED = re.compile(r"(?:^| )\d{1,2}(?: - (?:value|wert|значение|valeur))?$|^(?:phone|telefon|tel) \d{1,2} - value$")
+NUMBERED = re.compile(r"(?:^| )\d{1,2}(?: - (?:value|wert|значение|valeur))?$")
 OWN = "field:"
 PHONE = re.compile(r"[+(]?[\d(][\d\s()./+-]{5,24}")
 
@@ -34,7 +34,7 @@ TELEPHONE = {word for target, word in _read() if target == "telephone"}
 def known(heading: str, more: Mapping[str, str] | None = None) -> str:
     """The target that a heading names, "" when it names none. more: what the pages write in their languages."""
     key = _key(heading)
-    if key.startswith(OWN):
+    if heading.strip().casefold().startswith(OWN):
         return OWN + heading.strip()[len(OWN):].strip()
     bare = NUMBERED.sub("", key).strip()
     for one in (key, bare):

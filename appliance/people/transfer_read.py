@@ -138,8 +138,9 @@ def excel_rows(path: Path, progress: Callable[[float], None] | None = None) -> I
     """The rows of the first sheet that has any, empty ones left out; dates as YYYY-MM-DD, figures without a ".0"."""
     _check_zip(path)
     from openpyxl import load_workbook  # type: ignore[import-untyped]  # 12 MB, wanted only here
+    file = open(path, "rb")          # noqa: SIM115  by its name openpyxl would go by the ending
     try:
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         rows = 0
         for sheet in book.worksheets:
             total = sheet.max_row or 0
@@ -158,12 +159,13 @@ def excel_rows(path: Path, progress: Callable[[float], None] | None = None) -> I
                 yield row
             if rows:
                 break
-        book.close()
     except TransferError:
         raise
     except Exception as broken:      # openpyxl raises whatever its parser does: KeyError, ParseError, EntitiesForbidden
         raise TransferError("This is no Excel file that can be read, or it is damaged. Nothing was brought in. Open "
                             "it in Excel, save it anew as .xlsx, or as CSV.") from broken
+    finally:
+        file.close()
 
 
 def at(file: io.TextIOWrapper) -> int:
