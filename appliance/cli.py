@@ -12,7 +12,6 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -28,8 +27,8 @@ DAEMONS = {   # by name: the pages stand above us, so they are not imported but 
     "clock": "appliance.box.clock",
 }
 # Nouns with a file of their own: add_to(nouns) gives their verbs.
-MORE = ("appliance.cli_backup", "appliance.cli_campaign", "appliance.cli_modem", "appliance.cli_rules",
-        "appliance.cli_sms", "appliance.cli_user")
+MORE = ("appliance.cli_backup", "appliance.cli_campaign", "appliance.cli_contact", "appliance.cli_modem",
+        "appliance.cli_rules", "appliance.cli_sms", "appliance.cli_user")
 ABOUT = """The telephone desk of a small office: who rings, who was missed, who was texted.
 
   deskbell call list             the latest calls
@@ -86,12 +85,6 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(act=_call_list)
     check = nouns.add_parser("check", help="findings in words; exit 1 if there are any")
     check.set_defaults(act=_check)
-    contact = nouns.add_parser("contact", help="the people who ring").add_subparsers(metavar="VERB", required=True)
-    contact.add_parser("list", help="every contact with its numbers").set_defaults(act=_contact_list)
-    add = contact.add_parser("add", help="deskbell contact add \"Margaret Osei\" 01701234567")
-    add.add_argument("name")
-    add.add_argument("number", nargs="+", help="as you would dial it, or with +; quote one that has spaces")
-    add.set_defaults(act=_contact_add)
     setting = nouns.add_parser("setting", help="the settings").add_subparsers(metavar="VERB", required=True)
     setting.add_parser("list", help="every setting and how it stands").set_defaults(act=_setting_list)
     put = setting.add_parser("set", help="change one: deskbell setting set record_calls true")
@@ -156,29 +149,6 @@ def _call_list(asked: argparse.Namespace) -> int:
         number = numbers.shown(row["number"], box.country) if row["number"] else given
         outcome = row["outcome"] or ("talking" if row["answered_at"] else "ringing")
         print(f"{at:%Y-%m-%d %H:%M:%S}  {row['direction']:8} {outcome:11} {number:20} {who}".rstrip())
-    return 0
-
-
-def _contact_list(_asked: argparse.Namespace) -> int:
-    box = config.load()
-    rows = _open(box).execute("""
-        SELECT contact.name, contact.is_blocked, group_concat(contact_number.number) AS numbers
-        FROM contact LEFT JOIN contact_number ON contact_number.contact_id = contact.id
-        GROUP BY contact.id ORDER BY contact.name""").fetchall()
-    for row in rows:
-        shown = ", ".join(numbers.shown(number, box.country) for number in (row["numbers"] or "").split(",") if number)
-        print(f"{row['name']}  {shown}" + ("  (blocked)" if row["is_blocked"] else ""))
-    if not rows:
-        print("No contacts yet. Add one: deskbell contact add \"Margaret Osei\" 01701234567")
-    return 0
-
-
-def _contact_add(asked: argparse.Namespace) -> int:
-    box = config.load()
-    db = _open(box)
-    with store.write(db):
-        contacts.add(db, asked.name, asked.number, box.country, datetime.now(UTC))
-    print(f"{asked.name} is in the book.")
     return 0
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 import bottle
 from bottle import HTTPError, HTTPResponse, request
 
-from appliance.calls import history, owed
+from appliance.calls import history
 from appliance.people import before, cards, dealings, household, links, notes, numbers
 from appliance.people.cards import ContactError
 from appliance.store import db as store
@@ -49,7 +49,7 @@ def _card(office: Office, contact_id: str) -> str:
     story = history.story(office.db, int(opened)) if re.fullmatch(r"[0-9]{1,18}", opened) else None
     every = request.query.get("notes") == "all"
     kept = notes.of_card(office.db, contact_id, ALL_NOTES if every else NOTES + 1)
-    debt = next((one for one in owed.owed(office.db, now - owed.OWED_FOR) if one.contact_id == contact_id), None)
+    debt = dealings.owed(office.db, contact_id, now)
     return office.render(
         "customer.html", card=card, days=days, show=show, before=key, older=page.older, writer=writer,
         sums=dealings.sum_of(office.db, contact_id), opened=story.call.id if story else None,

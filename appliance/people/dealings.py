@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from appliance.calls import history
+from appliance.calls.owed import OWED_FOR
 from appliance.store.db import iso, parse_time
+from appliance.texts.outbox import PERSONAL
 
 SHOWS = ("all", "calls", "texts", "recordings")
-OWED_DAYS = 14
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Sum:
     """How much there was."""
     calls: int
     texts: int
+
+
+@dataclass(frozen=True)
+class Debt:
+    """A call that this card is owed: number and at are those of the last of so many tries."""
+    number: str
+    at: datetime
+    times: int
 
 
 def page(db: sqlite3.Connection, contact_id: str, show: str = "all", before: str = "", limit: int = 40) -> Page:
@@ -111,14 +120,25 @@ def _row(db: sqlite3.Connection, at: str, kind: str, row_id: int) -> Row | None:
         parse_time(row["delivered_at"]) if row["delivered_at"] else None))
 
 
-def owed(db: sqlite3.Connection, contact_id: str, now: datetime) -> list[datetime]:
-    """When this card rang in vain since the two sides last spoke, oldest first; by any of its numbers."""
-    spoken = db.execute("""
-        SELECT max(started_at) AS at FROM call
-        WHERE contact_id = ? AND outcome = 'answered' AND direction IN ('in', 'out')""", (contact_id,)).fetchone()
-    since = max(spoken["at"] or "", iso(now - timedelta(days=OWED_DAYS)))
-    return [parse_time(row["started_at"]) for row in db.execute("""
-        SELECT started_at FROM call
-        WHERE contact_id = ? AND started_at > ? AND direction = 'in' AND outcome IN ('missed', 'abandoned')
-        ORDER BY started_at
-        LIMIT 50""", (contact_id, since))]
+def owed(db: sqlite3.Connection, contact_id: str, now: datetime) -> Debt | None:
+    """What appliance.calls.owed would say of this one card, without looking at everybody else's calls."""
+    given = {"card": contact_id, "since": iso(now - OWED_FOR), "personal": PERSONAL}
+    closed = db.execute("""
+        SELECT max(
+          coalesce((SELECT max(started_at) FROM contact_number CROSS JOIN call ON call.number = contact_number.number
+            WHERE contact_number.contact_id = :card AND started_at >= :since AND direction IN ('in', 'out')
+              AND (outcome = 'answered' OR ended_at IS NULL AND answered_at IS NOT NULL)), ''),
+          coalesce((SELECT max(created_at) FROM contact_number CROSS JOIN sms ON sms.number = contact_number.number
+            WHERE contact_number.contact_id = :card AND direction = 'out' AND created_at >= :since
+              AND priority = :personal AND campaign_id IS NULL AND is_automatic = 0
+              AND state NOT IN ('failed', 'expired', 'cancelled')), ''),
+          coalesce((SELECT max(at) FROM contact_number JOIN settled USING (number) WHERE contact_id = :card), ''),
+          :since)""", given).fetchone()[0]
+    row = db.execute("""
+        SELECT count(*) AS times, max(started_at) AS at, call.number AS number
+        FROM contact_number CROSS JOIN call ON call.number = contact_number.number
+        WHERE contact_number.contact_id = ? AND started_at > ? AND direction = 'in'
+          AND outcome IN ('missed', 'abandoned', 'busy')
+          AND NOT EXISTS (SELECT 1 FROM contact WHERE id = contact_number.contact_id AND is_blocked = 1)""",
+        (contact_id, closed)).fetchone()
+    return Debt(row["number"], parse_time(row["at"]), row["times"]) if row["times"] and row["number"] else None

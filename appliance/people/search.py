@@ -12,7 +12,9 @@ from appliance.people import numbers
 
 FEW = 2000                  # up to so many hits are gathered and sorted
 SHOWS = {"all": "", "vip": "contact.is_vip = 1", "blocked": "contact.is_blocked = 1",
-         "optout": "contact.id IN (SELECT contact_id FROM contact_number JOIN opt_out USING (number))"}
+         "optout": "contact.id IN (SELECT contact_id FROM opt_out CROSS JOIN contact_number USING (number))"}
+OPTED_OUT_EACH = """EXISTS (SELECT 1 FROM contact_number CROSS JOIN opt_out USING (number)
+                           WHERE contact_number.contact_id = contact.id)"""
 DIGITS = re.compile(r"[\d\s()/.+-]*\d[\d\s()/.-]*", re.ASCII)
 FEWEST_DIGITS = 2
 
@@ -52,7 +54,8 @@ def page(db: sqlite3.Connection, country: str, wanted: Filter, after: str | None
     """The cards that fit, by name, those after the card with the id `after`."""
     wheres, given = [], []
     if SHOWS[wanted.show]:
-        wheres.append(SHOWS[wanted.show])
+        is_many = wanted.show == "optout" and not _is_few(db, "opt_out", "1", 1)
+        wheres.append(OPTED_OUT_EACH if is_many else SHOWS[wanted.show])
     for column, table, value in (("contact_group_id", "contact_group_member", wanted.group),
                                  ("tag", "contact_tag", wanted.tag or None)):
         if value is not None:
@@ -119,12 +122,13 @@ def _matching(db: sqlite3.Connection, text: str, country: str) -> list[str] | No
         ids.update(dict.fromkeys(found))
     if len(text) < 3:
         return list(ids) if ids or sum(letter.isdigit() for letter in text) >= FEWEST_DIGITS else None
-    rows = db.execute("""
-        SELECT contact_id FROM contact_search_key WHERE id IN (
-          SELECT rowid FROM contact_search WHERE contact_search MATCH ? LIMIT ?)""",
+    rows = db.execute("SELECT rowid FROM contact_search WHERE contact_search MATCH ? LIMIT ?",
                       ('"' + text.replace('"', '""') + '"', FEW + 1)).fetchall()
-    ids.update(dict.fromkeys(row["contact_id"] for row in rows))
-    return list(ids) if len(ids) <= FEW else None
+    if len(rows) + len(ids) > FEW:
+        return None
+    ids.update((db.execute("SELECT contact_id FROM contact_search_key WHERE id = ?", (row["rowid"],)).fetchone()[0],
+                None) for row in rows)
+    return list(ids)
 
 
 def _by_number(db: sqlite3.Connection, text: str, country: str) -> list[str]:
@@ -136,15 +140,14 @@ def _by_number(db: sqlite3.Connection, text: str, country: str) -> list[str]:
     bare = digits.lstrip("0") or digits           # a trunk 0 or an international 00 is not in E.164
     if len(bare) < FEWEST_DIGITS:
         return []
-    likes = list(dict.fromkeys([f"%{bare}%", *([f"%{digits}"] if digits != bare else [])]))
-    return [row["contact_id"] for row in db.execute(f"""
-        SELECT DISTINCT contact_id FROM contact_number WHERE {" OR ".join(["number LIKE ?"] * len(likes))}
-        LIMIT ?""", (*likes, FEW + 1))]
+    return list(dict.fromkeys(row["contact_id"] for row in db.execute(
+        "SELECT contact_id FROM contact_number WHERE instr(number, ?) LIMIT ?", (bare, FEW + 1))))
 
 
 def _walked(text: str) -> tuple[str, list[str]]:
     """The text as a condition of the walk by name. SQLite folds the case of ASCII alone: the others are spelt out."""
-    spelt = dict.fromkeys([text, text.lower(), text.upper(), text.title(), text.capitalize()])
+    spelt = dict.fromkeys([text] if text.isascii() else
+                          [text, text.lower(), text.upper(), text.title(), text.capitalize()])
     likes = ["%" + re.sub(r"([\\%_])", r"\\\1", spelling) + "%" for spelling in spelt]
     columns = ("contact.name", "contact.other_name", "contact.company")
     parts = [rf"{column} LIKE ? ESCAPE '\'" for column in columns for _ in likes]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from appliance.store.db import iso, parse_time
@@ -40,6 +40,13 @@ def forgotten_at(db: sqlite3.Connection, number: str) -> datetime | None:
 def wants_no_texts(db: sqlite3.Connection, number: str) -> bool:
     """Whether this number had asked for no texts before it was forgotten."""
     return any(row["wants_no_texts"] for row in _rows(db, number))
+
+
+def unwilling(db: sqlite3.Connection) -> Callable[[str], bool]:
+    """The same question for many numbers at once."""
+    keys = _keys(db)
+    hashes = {row["hash"] for row in db.execute("SELECT hash FROM forgotten WHERE wants_no_texts = 1")}
+    return lambda number: bool(hashes) and any(_hash(key, number) in hashes for key in keys.values())
 
 
 def welcome(db: sqlite3.Connection, number: str) -> bool:

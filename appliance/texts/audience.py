@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from appliance.people import numbers
+from appliance.people import numbers, tombstones
 from appliance.people.numbers import Kind
 from appliance.store.db import iso
 from appliance.texts import lists
@@ -81,6 +81,7 @@ def select(db: sqlite3.Connection, audience: Mapping[str, Any], country: str, no
     own: our numbers. birthday: only those whose day it is. only_with_birthday: only those who have one in the book.
     """
     opted_out = {row["number"] for row in db.execute("SELECT number FROM opt_out")}
+    has_said_so_before = tombstones.unwilling(db)     # and was forgotten since: the list was pasted
     blocked = {row["number"] for row in db.execute("""
         SELECT contact_number.number
         FROM contact_number JOIN contact ON contact.id = contact_number.contact_id
@@ -90,7 +91,8 @@ def select(db: sqlite3.Connection, audience: Mapping[str, Any], country: str, no
 
     def judge(recipient: Recipient) -> None:
         number = recipient.number
-        reason = (TWICE if number in chosen else OWN if number in own else OPTED_OUT if number in opted_out
+        reason = (TWICE if number in chosen else OWN if number in own
+                  else OPTED_OUT if number in opted_out or has_said_so_before(number)
                   else BLOCKED if number in blocked else KINDS.get(numbers.kind(number)))
         if reason:
             excluded.append(Exclusion(number, reason, recipient.name))

@@ -18,6 +18,7 @@ from appliance.config import Box
 from appliance.people.numbers import Kind
 from appliance.settings import Settings
 from appliance.store.db import iso, parse_time
+from appliance.texts import optouts
 
 LOOP_S = 10  # a person needs longer to read a text and to answer it
 LOOP_LOOK_BACK = timedelta(days=1)
@@ -154,7 +155,7 @@ def recent(db: sqlite3.Connection, number: str | None, now: datetime, *, since: 
         FROM sms
         WHERE number = ? AND direction = 'out' AND (is_automatic = 1 OR rule IS NOT NULL)
           AND state NOT IN ('failed', 'cancelled', 'expired')""", (iso(now - DAY), iso(now), number)).fetchone()
-    is_opted_out = db.execute("SELECT 1 FROM opt_out WHERE number = ?", (number,)).fetchone() is not None
+    is_opted_out = number is not None and optouts.has(db, number)
     return Recent(parse_time(texts["last"]) if texts["last"] else None, texts["today"], _of_the_box(db, now),
                   is_opted_out, number in own, _is_bouncing(db, number, now),
                   _back(db, number, since) if since and number else None, shortage(db, now))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from appliance.people import numbers
+from appliance.people import numbers, tombstones
 from appliance.store.db import iso, parse_time
 
 Source = Literal["reply", "person", "import"]
@@ -41,8 +41,9 @@ class Page:
 
 
 def has(db: sqlite3.Connection, number: str) -> bool:
-    """Whether this number wants no texts."""
-    return db.execute("SELECT 1 FROM opt_out WHERE number = ?", (number,)).fetchone() is not None
+    """Whether this number wants no texts, also when it said so before it was forgotten."""
+    return db.execute("SELECT 1 FROM opt_out WHERE number = ?", (number,)).fetchone() is not None \
+        or tombstones.wants_no_texts(db, number)
 
 
 def add(db: sqlite3.Connection, number: str, source: Source, now: datetime, word: str | None = None) -> bool:
@@ -64,7 +65,8 @@ def note(db: sqlite3.Connection, raw: str, country: str, now: datetime, source: 
 
 def remove(db: sqlite3.Connection, number: str) -> bool:
     """True when the number was listed: it may be texted again."""
-    return db.execute("DELETE FROM opt_out WHERE number = ?", (number,)).rowcount == 1
+    is_welcome = tombstones.welcome(db, number)
+    return db.execute("DELETE FROM opt_out WHERE number = ?", (number,)).rowcount == 1 or is_welcome
 
 
 def page(db: sqlite3.Connection, before: Key | None = None, limit: int = 50) -> Page:

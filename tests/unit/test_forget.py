@@ -15,6 +15,7 @@ from appliance.config import Box
 from appliance.people import before, cards, forget, notes, tombstones, traces
 from appliance.people.cards import Wish
 from appliance.store import db as store
+from appliance.texts import audience, guards, optouts
 
 NOW = datetime(2026, 11, 21, 20, 10, tzinfo=UTC)
 NUMBER, WORK, OTHER = "+4915123456701", "+493023125222", "+4915123456702"
@@ -163,6 +164,17 @@ def test_an_opt_out_outlives_its_number_as_a_hash(full: str, db: sqlite3.Connect
     with store.write(db):
         assert tombstones.welcome(db, NUMBER) and not tombstones.welcome(db, NUMBER)
     assert not tombstones.wants_no_texts(db, NUMBER) and tombstones.is_forgotten(db, NUMBER)
+
+
+def test_who_wanted_no_texts_gets_none_by_a_rule_or_a_pasted_list_after_being_forgotten(
+        full: str, db: sqlite3.Connection, box: Box) -> None:
+    forget.forget(db, box, full, [], "Amy", NOW)
+    assert optouts.has(db, NUMBER) and guards.recent(db, NUMBER, NOW).is_opted_out
+    chosen, out = audience.select(db, {"rows": [{"number": NUMBER}, {"number": "+4915123456709"}]}, "DE", NOW)
+    assert [one.number for one in chosen] == ["+4915123456709"] and [one.number for one in out] == [NUMBER]
+    with store.write(db):
+        assert optouts.remove(db, NUMBER)                    # they texted START, or a person noted it
+    assert not optouts.has(db, NUMBER) and not guards.recent(db, NUMBER, NOW).is_opted_out
 
 
 def test_a_backup_from_before_brings_nobody_back(full: str, db: sqlite3.Connection, box: Box, tmp_path: Path) -> None:
