@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from appliance.people import regions
 from appliance.people.numbers import Kind
-from web.language import N_, Words
+from web.language import N_, NAMES, Words
 
 KINDS = {Kind.MOBILE: N_("mobile"), Kind.LANDLINE: N_("landline"), Kind.OTHER: N_("service number"), Kind.SHORT: ""}
 EITHER = N_("mobile or landline")
@@ -19,10 +19,14 @@ def told(number: str | None, words: Words, home: str) -> str:
         else origin.region or kind
 
 
-def parts(number: str | None, words: Words, home: str) -> dict[str, str | None]:
-    """The two of them apart, for the body of an event: {"region": "Berlin", "kind": "landline"}."""
+def everywhere(number: str | None, home: str) -> dict[str, object]:
+    """For the body of an event, which readers of every language share: {"region": {"en": "Berlin", …}, "kind": "landline"}.
+
+    kind is one of mobile, landline, either (the country's plan does not tell), service; None for no subscriber.
+    """
     if not number or not number.startswith("+"):
-        return {"region": None, "kind": None}
-    origin = regions.origin(number, words.language, home)
-    return {"region": origin.region or None,
-            "kind": words(EITHER if origin.is_either else KINDS[origin.kind]) or None}
+        return {"region": {}, "kind": None}
+    origin = regions.origin(number, "en", home)
+    kind = "either" if origin.is_either else {Kind.OTHER: "service", Kind.SHORT: None}.get(origin.kind, str(origin.kind))
+    named = {language: regions.origin(number, language, home).region for language in NAMES}
+    return {"region": {language: region for language, region in named.items() if region}, "kind": kind}

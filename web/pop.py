@@ -9,6 +9,7 @@ from appliance.calls import history, tocall
 from appliance.config import Box
 from appliance.people import numbers
 from appliance.store.db import iso
+from web import origins
 
 
 class Teller:
@@ -53,6 +54,7 @@ class Teller:
             "number": call.number,
             "shown": self.shown(call),
             "presentation": call.presentation,
+            **origins.everywhere(call.number if call.presentation == "allowed" else None, self.box.country),
             "trunk": self.trunks.get(call.trunk or "", call.trunk),
             "extension": self.extensions.get(call.extension or "", call.extension),
             "outcome": call.outcome,

@@ -15,6 +15,7 @@ from phonenumbers.geodata import GEOCODE_DATA
 
 from appliance.people import regions
 from appliance.people.numbers import Kind
+from web import origins
 
 LANGUAGES = ("en", "zh", "ru", "fr", "de", "ja", "pt", "xx")
 DAEMONS = ("appliance.calls.daemon", "appliance.box.clock", "appliance.texts.modem", "web.server", "web.app")
@@ -104,3 +105,11 @@ def test_without_the_file_a_region_is_unknown_and_the_log_says_so(caplog: pytest
     assert regions.region("+4930123456", "en") == ""
     assert "without their region" in caplog.text
     regions.region.cache_clear()
+
+
+def test_the_body_of_a_pop_has_the_region_in_every_language() -> None:
+    assert origins.everywhere("+861012345678", "DE") == {
+        "region": {"en": "Beijing", "fr": "Beijing", "ru": "Beijing", "zh": "北京市"}, "kind": "landline"}
+    assert origins.everywhere("+4915123456789", "DE") == {"region": {}, "kind": "mobile"}
+    assert origins.everywhere("+12125551234", "US")["kind"] == "either"
+    assert origins.everywhere(None, "DE") == origins.everywhere("112", "DE") == {"region": {}, "kind": None}

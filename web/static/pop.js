@@ -31,6 +31,11 @@ function span(ms) {
 }
 const rank = call => call.state === "ringing" ? 0 : 1;      // what rings stands above what is over
 const who = call => call.name || call.shown || (call.presentation === "withheld" ? words.withheld : words.unavailable);
+function origin(call) {      // "Berlin, landline"; a page may have kept a call from before it was told
+  const region = (call.region || {})[language] || "";
+  const kind = { mobile: words.mobile, landline: words.landline, either: words.either, service: words.service }[call.kind] || "";
+  return region && kind ? fill(words.from, { region, kind }) : region || kind;
+}
 const outcome = call => call.direction === "out" ? words.outcomeOut
   : words["outcome" + call.outcome[0].toUpperCase() + call.outcome.slice(1)] || call.outcome;
 
@@ -110,6 +115,7 @@ function write(node, call) {
   node.classList.toggle("ringing", call.state === "ringing");
   set("name", is_new ? words.new : who(call));
   set("number", is_new || call.name ? call.shown || who({ ...call, name: null }) : "");
+  set("origin", origin(call));
   set("state", state(call));
   set("clock", call.state === "ended" ? "" : clock(Math.max(0, Math.floor((Date.now() - call.seen_at) / 1000))));
   part(node, "link").href = "/call/" + Number(call.call_id);
