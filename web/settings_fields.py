@@ -88,6 +88,11 @@ FIELDS = (
           N_("The card of whom you ring rises as you dial.")),
     Field("dispositions", "pop", "list", N_("What a call was about"),
           N_("The chips on the pop, with commas between. Twelve at most.")),
+    Field("ncid_on", "pop", "yes_no", N_("NCID for other programs"),
+          N_("NCID clients on computers and televisions of this network see who rings (TCP 3333). They send no "
+             "password: anybody in the networks below sees it too.")),
+    Field("ncid_allow", "pop", "networks", N_("NCID clients may come from"),
+          N_("Networks or addresses with commas between, such as 192.168.2.0/24. Empty: from any private one.")),
     Field("service_level_percent", "statistics", "number", N_("Service level: the share"),
           N_("So much of the calls is to be answered in the time below."), N_("%")),
     Field("service_level_s", "statistics", "choice", N_("Service level: answered within"), "", N_("s")),
@@ -232,10 +237,17 @@ def _list(_field: Field, raw: str, _box: Box, words: Words) -> str:
     return ", ".join(found)
 
 
+def _networks(field: Field, raw: str, _box: Box, words: Words) -> str:
+    if raw and not settings.FITS[field.key][0](raw):
+        raise Wrong(words("Networks or addresses with commas are wanted, such as 192.168.2.0/24."))
+    return raw
+
+
 def _shown(number: str, country: str) -> str:
     return numbers.shown(number, country) if number.startswith("+") else number
 
 
 KINDS: dict[str, Callable[[Field, str, Box, Words], object]] = {
     "name": _name, "plain": _plain, "text": _text, "number": _number, "choice": _choice, "time": _time,
-    "country": _country, "zone": _zone, "language": _language, "phones": _phones, "phone": _phone, "list": _list}
+    "country": _country, "zone": _zone, "language": _language, "phones": _phones, "phone": _phone, "list": _list,
+    "networks": _networks}

@@ -120,7 +120,8 @@ def test_they_asked_for_another_day(office: Office, amy: Browser) -> None:
 
 
 @pytest.mark.parametrize(("wrong", "sentence"), [
-    ({"name": ""}, "needs a name"), ({"list": "pizza"}, "Nobody of those can be rung"), ({"list": ""}, "Choose a group"),
+    ({"name": ""}, "needs a name"), ({"list": "pizza"}, "Nobody of those can be rung"),
+    ({"list": ""}, "Choose a group"),
     ({"choices_q1": "Mon"}, "needs 2 to 12 answers"), ({"script": "Hi {nmae}"}, "no field {nmae}"),
     ({"max_tries": "0"}, "1 to 20 times")])
 def test_a_list_that_makes_no_sense_stays_in_its_fields(

@@ -35,8 +35,9 @@ def rang(db: sqlite3.Connection, number: str, at: datetime, direction: str = "ou
         INSERT INTO call (box, boot, linkedid, direction, caller_id, number, presentation, started_at, answered_at,
                           ended_at, outcome, is_clock_set)
         VALUES ('box1', 1, ?, ?, ?, ?, 'allowed', ?, ?, ?, ?, 1) RETURNING id""",
-        (store.iso(at) + number + direction, direction, number, number, store.iso(at), store.iso(at) if answered else None,
-         store.iso(at + MINUTE), "answered" if answered else "missed")).fetchone()[0])
+        (store.iso(at) + number + direction, direction, number, number, store.iso(at),
+         store.iso(at) if answered else None, store.iso(at + MINUTE),
+         "answered" if answered else "missed")).fetchone()[0])
 
 
 def reminders(db: sqlite3.Connection) -> list[int]:
