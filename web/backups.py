@@ -81,6 +81,16 @@ class Teller:
         near = self.words.near(at, self.now) or self.words.day_short(at, self.now)
         return self.words("%(day)s, %(time)s", day=near, time=self.words.time(at))
 
+    def since(self, at: datetime) -> str:
+        """In the middle of a sentence: 02:14; Fri 13 Nov, 02:14."""
+        if self.words.local(at).date() == self.words.local(self.now).date():
+            return self.words.time(at)
+        return self.words("%(day)s, %(time)s", day=self.words.day_short(at, self.now), time=self.words.time(at))
+
+    def dated(self, at: datetime) -> str:
+        """For paper, which stays: Saturday, 21 November, 02:14."""
+        return self.words("%(day)s, %(time)s", day=self.words.day(at), time=self.words.time(at))
+
     def size(self, size: int | None) -> str:
         return "–" if size is None else bytes_said(self.words, size)
 
@@ -112,10 +122,10 @@ def _page(office: Office, problem: str = "", about: str = "") -> str:
     restore = rows.last_restore(db)
     return office.render(
         "backups.html", teller=teller, last=last, lines=lines, running=next((it for it in lines if it.it.is_open), None),
-        places=rows.places(db), places_of=places_here(), recordings=RECORDINGS, kinds=KINDS, counted=COUNTED,
+        targets=rows.places(db), places_of=places_here(), recordings=RECORDINGS, kinds=KINDS, counted=COUNTED,
         has_passphrase=secrets.has_passphrase(db), set_=settings.read(db), fingerprint=fingerprint, problem=problem,
-        about=about, restore=restore if restore and restore.state in PREVIEWED else None, frame=None,
-        given={key: forms.field(key, 200) for key in ("kind", "name", "address", "user")} if problem else {})
+        about=about, restore=restore if restore and restore.state in PREVIEWED else None,
+        given={key: forms.field(key, 200) if problem else "" for key in ("kind", "name", "address", "user")})
 
 
 def places_here() -> list[places.Stick]:
@@ -230,7 +240,7 @@ def _download(office: Office, backup_id: int) -> HTTPResponse:
 def _card(office: Office) -> str:
     now = office.clock()
     return office.render("backupcard.html", teller=Teller(office, now), last=rows.last_proven(office.db),
-                         places=rows.places(office.db), kinds=KINDS)
+                         targets=rows.places(office.db), kinds=KINDS)
 
 
 def _code(office: Office) -> HTTPResponse:

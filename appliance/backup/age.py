@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 MAGIC = b"age-encryption.org/v1\n"
 LOG_N = 17                     # scrypt's cost when we seal: 128 MB, some 0.3 s
-MOST_LOG_N = 18                # what `age -p` uses; more is a trap to fill our memory
+MOST_LOG_N = 18                # what `age -p` uses, 256 MB; more may be a trap to fill our memory
 CHUNK = 64 * 1024
 TAG = 16
 HEADER = re.compile(rb"age-encryption\.org/v1\n-> scrypt ([A-Za-z0-9+/]{22}) ([1-9][0-9]?)\n([A-Za-z0-9+/]{43})\n---")
@@ -72,7 +72,7 @@ class Opening:
     Raises WrongPassphraseError, or AgeError for what is cut short, changed or no age file with a passphrase.
     """
 
-    def __init__(self, source: BinaryIO, passphrase: str) -> None:
+    def __init__(self, source: BinaryIO, passphrase: str, most_log_n: int = MOST_LOG_N) -> None:
         self._source, self._plain, self._count, self._is_over = source, b"", 0, False
         start = _exactly(source, MOST_HEADER)
         found = HEADER.match(start)
@@ -81,7 +81,7 @@ class Opening:
         end = found.end() + 1 + 43 + 1
         if not re.fullmatch(rb" [A-Za-z0-9+/]{43}\n", start[found.end():end]) or len(start) < end:
             raise AgeError("Its beginning is not whole.")
-        if int(found[2]) > MOST_LOG_N:
+        if int(found[2]) > most_log_n:
             raise AgeError("Its passphrase would take more memory to try than a box has.")
         try:
             salt, wrapped, given = (_unb64(part) for part in (found[1], found[3], start[found.end() + 1:end - 1]))
@@ -147,7 +147,7 @@ def _nonce(count: int, is_last: bool) -> bytes:
 
 def _stretch(passphrase: str, salt: bytes, log_n: int) -> bytes:
     return hashlib.scrypt(passphrase.encode(), salt=b"age-encryption.org/v1/scrypt" + salt, n=2**log_n, r=8, p=1,
-                          maxmem=2**30, dklen=32)
+                          maxmem=2**31 - 1, dklen=32)
 
 
 def _hkdf(key: bytes, salt: bytes, info: bytes) -> bytes:

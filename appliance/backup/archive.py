@@ -86,7 +86,7 @@ def write(sink: BinaryIO, manifest: Manifest, opened: Callable[[File], BinaryIO]
                     packed.write(piece)
                     went(len(piece))
             if (size, seen.hexdigest()) != (file.size, file.sha256):
-                raise ArchiveError(f"{file.name} was changed while it was copied.")
+                raise ArchiveError(f"The file {file.name} was changed while it was copied.")
             packed.write(_padding(size))
         packed.write(bytes(2 * BLOCK))
     if sealed:
@@ -129,7 +129,7 @@ class Reader:
         try:
             for file in self.manifest.files:
                 if self._member(file.name, file.size) != file.size:
-                    raise ArchiveError(f"{file.name} has another size than its list says.")
+                    raise ArchiveError(f"The file {file.name} has another size than its list says.")
                 seen, target = hashlib.sha256(), take(file)
                 try:
                     for piece in self._content(file.size):
@@ -141,7 +141,7 @@ class Reader:
                     if target:
                         target.close()
                 if seen.hexdigest() != file.sha256:
-                    raise ArchiveError(f"{file.name} is not what it was when the backup was made.")
+                    raise ArchiveError(f"The file {file.name} is not what it was when the backup was made.")
             if self._read(2 * BLOCK) != bytes(2 * BLOCK) or self._source.read(1):
                 raise ArchiveError("Something stands behind its end that is not in its list.")
         except (ZstdError, EOFError) as broken:
@@ -161,7 +161,7 @@ class Reader:
             raise ArchiveError("It holds something that Deskbell does not write, where there should be "
                                f"{name}.")
         if size > most:
-            raise ArchiveError(f"{name} is larger than it may be.")
+            raise ArchiveError(f"The file {name} is larger than it may be.")
         return size
 
     def _content(self, size: int) -> Iterator[bytes]:
@@ -241,7 +241,7 @@ def _check(made: Manifest) -> None:
     for file in made.files:
         most = {STORE: MOST_STORE_BYTES, BOX: MOST_BOX_BYTES}.get(file.name, MOST_RECORDING_BYTES)
         if file.size > most:
-            raise ArchiveError(f"{file.name} is larger than it may be.")
+            raise ArchiveError(f"The file {file.name} is larger than it may be.")
 
 
 def _text(value: object) -> str:
@@ -269,7 +269,7 @@ def _head(name: str, size: int, taken_at: str) -> bytes:
 def _tar_head(name: str, size: int, mtime: int) -> bytes:
     """The 512 bytes before a regular file (POSIX.1-2017, pax, ustar), mode 0600, of nobody."""
     if size >= 8**11 or not 0 <= mtime < 8**11:
-        raise ArchiveError(f"{name} is larger than a backup can hold.")
+        raise ArchiveError(f"The file {name} is larger than a backup can hold.")
     head = bytearray(BLOCK)
     head[:100] = name.encode().ljust(100, b"\0")[:100]
     head[100:124] = b"0000600\x000000000\x000000000\0"
