@@ -24,6 +24,7 @@ from web.textwords import Writer
 DEFAULT = "fortnight"
 WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})", re.ASCII)
 MOST_SHOWN = 8
+MOST_LINES = 200        # of a slip
 SCOPES = (("line", N_("Lines")), ("extension", N_("Extensions")), ("disposition", N_("What it was about")))
 
 
@@ -73,8 +74,10 @@ def _statistics(office: Office) -> str:
         most=rows([(caller.name or teller.number(caller.number), caller.calls)
                    for caller in callers.most(db, asked.scope, asked.since, asked.until, MOST_SHOWN)]),
         new=first, known=max(0, figures.calls - figures.withheld - first),
-        lines=_each(office, asked, "line", names), extensions=_each(office, asked, "extension", names),
-        reasons=rows([(key, its.calls + its.outgoing) for key, its in _each(office, asked, "disposition", names)]),
+        lines=_each(office, asked, "line", names, stats.COUNTS),
+        extensions=_each(office, asked, "extension", names, stats.COUNTS),
+        reasons=rows([(key, its.calls + its.outgoing) for key, its in _each(office, asked, "disposition", names,
+                                                                                       stats.COUNTS)]),
         echoes=callers.echoes(db, asked.since, asked.until) if asked.scope == ALL else {},
         slip=_slip(office, _monday(office, now) - timedelta(days=7)))
 
@@ -109,7 +112,7 @@ def _saved(office: Office) -> str:
     teller = Teller(office.words, office.box, now)
     return office.render("saved.html", slip=_slip(office, monday), teller=teller,
                          days=teller.days(monday, monday + timedelta(days=6)), set_=settings.read(office.db),
-                         writer=Writer(office.box, office.words, now), this=this,
+                         writer=Writer(office.box, office.words, now), most=MOST_LINES,
                          before=week_name(monday - timedelta(days=7)),
                          after=week_name(monday + timedelta(days=7)) if monday < this else "")
 
@@ -200,11 +203,12 @@ def _bars(office: Office, asked: Asked, set_: Settings) -> tuple[str, list[tuple
     return kind, list(zip(edges, found, strict=False)), [bar.calls for bar in before]
 
 
-def _each(office: Office, asked: Asked, kind: str, names: Names) -> list[tuple[str, Figures]]:
+def _each(office: Office, asked: Asked, kind: str, names: Names,
+          columns: tuple[str, ...] = stats.COLUMNS) -> list[tuple[str, Figures]]:
     """The lines, extensions or reasons that had a call, the busiest first; none when only one is asked for."""
     if asked.scope != ALL:
         return []
-    found = stats.each(office.db, kind, asked.since, asked.until)
+    found = stats.each(office.db, kind, asked.since, asked.until, columns)
     ranked = sorted(found.items(), key=lambda one: (-one[1].calls - one[1].outgoing, one[0]))
     return [(_name(names, kind, key), its) for key, its in ranked]
 

@@ -32,10 +32,13 @@ class Echo:
 
 
 def most(db: sqlite3.Connection, scope: Scope, since: datetime, until: datetime, limit: int = 8) -> list[Caller]:
-    """The numbers that rang most often, the most frequent first."""
-    found = _walked(db, scope, since, until, limit) if until - since > SHORT else None
-    if found is None:
-        found = _counted(db, scope, since, until, limit)
+    """The numbers that rang most often, the most frequent first; of a long time only of everything, else none."""
+    if until - since <= SHORT:
+        found: list[tuple[str, int]] = _counted(db, scope, since, until, limit)
+    elif scope != ALL:
+        found = []
+    else:
+        found = _walked(db, since, until, limit) or _counted(db, scope, since, until, limit)
     return [Caller(number, _name(db, number), calls) for number, calls in found]
 
 
@@ -64,22 +67,20 @@ def _counted(db: sqlite3.Connection, scope: Scope, since: datetime, until: datet
         GROUP BY number ORDER BY calls DESC, number LIMIT ?""", (iso(since), iso(until), *given, limit))]
 
 
-def _walked(db: sqlite3.Connection, scope: Scope, since: datetime, until: datetime,
-            limit: int) -> list[tuple[str, int]] | None:
+def _walked(db: sqlite3.Connection, since: datetime, until: datetime, limit: int) -> list[tuple[str, int]] | None:
     """The same without reading all calls: the years' own lists are walked from their top, each number counted
     exactly, until nobody further down can have rung as often. None when that takes too long.
 
     Days of a year that only just belong (the shop's midnight is not that of UTC) are read themselves.
     """
-    where, given = _of(scope)
     known: dict[str, int] = {}
 
     def count(number: str) -> None:
         if number not in known:
             known[number] = int(db.execute(f"""
                 SELECT count(*) FROM call INDEXED BY call_number
-                WHERE number = ? AND started_at >= ? AND started_at < ? AND {CAME_IN} {where}""",
-                (number, iso(since), iso(until), *given)).fetchone()[0])
+                WHERE number = ? AND started_at >= ? AND started_at < ? AND {CAME_IN}""",
+                (number, iso(since), iso(until))).fetchone()[0])
 
     lists: list[Iterator[sqlite3.Row]] = []
     for year in range(since.year, until.year + 1):

@@ -10,6 +10,22 @@ from appliance.calls import periods
 from appliance.store.db import iso, parse_time
 from appliance.texts.outbox import PERSONAL
 
+SIDE = "(SELECT missed.number UNION ALL SELECT number FROM contact_number WHERE contact_id = missed.contact_id)"
+# Nobody got back since the last try, as calls/owed.py has it: by an answered call either way, by a text of one of us,
+# or by somebody's word for it.
+OWED = f"""missed.is_blocked = 0
+        AND NOT EXISTS (
+          SELECT 1 FROM call INDEXED BY call_number
+          WHERE call.number IN {SIDE} AND call.started_at >= missed.at AND call.id <> missed.id
+            AND call.direction IN ('in', 'out')
+            AND (call.outcome = 'answered' OR call.ended_at IS NULL AND call.answered_at IS NOT NULL))
+        AND NOT EXISTS (
+          SELECT 1 FROM sms INDEXED BY sms_number
+          WHERE sms.number IN {SIDE} AND sms.created_at >= missed.at AND sms.direction = 'out'
+            AND sms.priority = :personal AND sms.campaign_id IS NULL AND sms.is_automatic = 0
+            AND sms.state NOT IN ('failed', 'expired', 'cancelled'))
+        AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.number IN {SIDE} AND settled.at >= missed.at)"""
+
 
 @dataclass(frozen=True)
 class Missed:
@@ -50,15 +66,19 @@ class Slip:
 def slip(db: sqlite3.Connection, monday: date, zone: ZoneInfo) -> Slip:
     """The slip of that week; who is owed is as it stands now."""
     since, until = iso(periods.begins(monday, zone)), iso(periods.begins(monday + timedelta(days=7), zone))
-    tried = "started_at >= ? AND started_at < ? AND direction = 'in' AND outcome IN ('missed', 'abandoned', 'busy')"
+    tried = ("started_at >= :since AND started_at < :until AND direction = 'in' "
+             "AND outcome IN ('missed', 'abandoned', 'busy')")
     rows = db.execute(f"""
-        SELECT coalesce(contact_number.contact_id, call.number) AS person, call.number, max(call.started_at) AS at,
-          count(*) AS times, call.id, contact.name, contact.id AS contact_id,
-          coalesce(contact.is_blocked, 0) AS is_blocked
-        FROM call LEFT JOIN contact_number ON contact_number.number = call.number
-        LEFT JOIN contact ON contact.id = contact_number.contact_id
-        WHERE {tried} AND call.number IS NOT NULL
-        GROUP BY person ORDER BY at DESC""", (since, until)).fetchall()
+        WITH missed AS MATERIALIZED (
+          SELECT coalesce(contact_number.contact_id, call.number) AS person, call.number, max(call.started_at) AS at,
+            count(*) AS times, call.id, contact.name, contact.id AS contact_id,
+            coalesce(contact.is_blocked, 0) AS is_blocked
+          FROM call LEFT JOIN contact_number ON contact_number.number = call.number
+          LEFT JOIN contact ON contact.id = contact_number.contact_id
+          WHERE {tried} AND call.number IS NOT NULL
+          GROUP BY person)
+        SELECT missed.*, {OWED} AS is_owed FROM missed ORDER BY at DESC""",
+        {"since": since, "until": until, "personal": PERSONAL}).fetchall()
     texted = {row[0]: row[1] for row in db.execute("""
         SELECT coalesce(contact_number.contact_id, call.number) AS person, max(text_echo.how)
         FROM call INDEXED BY call_tried CROSS JOIN sms ON sms.call_id = call.id
@@ -67,27 +87,9 @@ def slip(db: sqlite3.Connection, monday: date, zone: ZoneInfo) -> Slip:
         WHERE call.started_at >= ? AND call.started_at < ? AND call.direction = 'in'
           AND call.outcome IN ('missed', 'abandoned', 'busy') AND call.number IS NOT NULL AND text_echo.kind = 'call'
         GROUP BY person""", (since, until))}
-    withheld = db.execute(f"SELECT count(*) FROM call WHERE {tried} AND number IS NULL", (since, until)).fetchone()[0]
+    withheld = db.execute(f"SELECT count(*) FROM call WHERE {tried} AND number IS NULL",
+                          {"since": since, "until": until}).fetchone()[0]
     return Slip(monday, [
         Missed(row["number"], row["name"], parse_time(row["at"]), row["times"], row["id"], row["person"] in texted,
-               texted.get(row["person"]), _is_owed(db, row)) for row in rows], int(withheld))
+               texted.get(row["person"]), bool(row["is_owed"])) for row in rows], int(withheld))
 
-
-def _is_owed(db: sqlite3.Connection, missed: sqlite3.Row) -> bool:
-    """Whether nobody got back since the last try, as calls/owed.py has it: by an answered call either way, by a text
-    of one of us, or by somebody's word for it."""
-    if missed["is_blocked"]:
-        return False
-    return bool(db.execute("""
-        WITH side AS (SELECT ?1 AS number UNION SELECT number FROM contact_number WHERE contact_id = ?2)
-        SELECT NOT EXISTS (
-          SELECT 1 FROM side CROSS JOIN call INDEXED BY call_number ON call.number = side.number
-          WHERE call.started_at >= ?3 AND call.id <> ?4 AND call.direction IN ('in', 'out')
-            AND (call.outcome = 'answered' OR call.ended_at IS NULL AND call.answered_at IS NOT NULL))
-        AND NOT EXISTS (
-          SELECT 1 FROM side CROSS JOIN sms INDEXED BY sms_number ON sms.number = side.number
-          WHERE sms.created_at >= ?3 AND sms.direction = 'out' AND sms.priority = ?5 AND sms.campaign_id IS NULL
-            AND sms.is_automatic = 0 AND sms.state NOT IN ('failed', 'expired', 'cancelled'))
-        AND NOT EXISTS (
-          SELECT 1 FROM side CROSS JOIN settled ON settled.number = side.number WHERE settled.at >= ?3)""",
-        (missed["number"], missed["contact_id"], missed["at"], missed["id"], PERSONAL)).fetchone()[0])
