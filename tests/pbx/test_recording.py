@@ -1,6 +1,7 @@
 """What is recorded: both sides apart, from the answer on, also when Asterisk is cut."""
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import wave
@@ -121,3 +122,43 @@ def test_a_call_that_ends_while_the_daemon_is_dead_keeps_its_recording(recording
     call = office.call()
     assert office.recording(call["id"])["duration_ms"] >= 500
     assert office.events(call["id"]).count("recording") == 1
+
+
+@pytest.fixture
+def small_spool(recording_office: Office) -> Iterator[Path]:
+    """Asterisk writes its recordings to a disk of a megabyte."""
+    folder = recording_office.box.raw_recordings
+    asterisk, group = folder.stat().st_uid, folder.stat().st_gid
+    small = f"size=1m,mode=2770,uid={asterisk},gid={group}"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", small, "tmpfs", str(folder)]).returncode:
+        pytest.skip("this kernel lets us mount no disk of our own")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def leave(folder: Path, free_bytes: int) -> None:
+    """Fills the disk but for so many bytes."""
+    told = os.statvfs(folder)
+    with (folder / "filler").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, told.f_bavail * told.f_frsize - free_bytes)
+
+
+def test_a_full_disk_records_nothing_and_the_call_is_as_ever(recording_office: Office, small_spool: Path) -> None:
+    office = recording_office
+    leave(small_spool, 20_000)
+    talk(office, 0.5).hang_up()
+    call = office.call()
+    assert call["outcome"] == "answered" and "recording" not in office.events(call["id"])
+    assert [file.name for file in small_spool.iterdir()] == ["filler"]
+
+
+def test_a_disk_that_fills_in_the_middle_cuts_the_recording_and_not_the_call(recording_office: Office,
+                                                                            small_spool: Path) -> None:
+    office = recording_office
+    leave(small_spool, 100_000)                        # three seconds of both sides
+    caller = talk(office, 6)
+    assert caller.state is State.TALKING
+    caller.hang_up()
+    call = office.call()
+    assert call["outcome"] == "answered" and call["talk_ms"] >= 5500
+    assert 1000 <= office.recording(call["id"])["duration_ms"] <= 4000

@@ -144,6 +144,13 @@ def test_what_is_no_wav_of_ours_stays_as_it_is(box: Box, db: sqlite3.Connection)
     assert row(db, call_id)["peaks"] is None and files(box) == [f"2026-11/{call_id}.wav"]
 
 
+def test_an_encoder_that_made_less_than_there_was_is_not_believed(box: Box, db: sqlite3.Connection) -> None:
+    call_id = tape(box, db, 30.0, sound=talk(2.0))
+    with pytest.raises(opus.OpusError, match="2000 ms came of 30000 ms"):
+        packed(box, db)
+    assert row(db, call_id)["file"].endswith(".wav") and files(box) == [f"2026-11/{call_id}.wav"]
+
+
 def test_a_recording_deleted_while_it_was_encoded_does_not_come_back(box: Box, db: sqlite3.Connection) -> None:
     call_id = tape(box, db)
     found = packing.next_tape(db)
