@@ -159,6 +159,7 @@ def _remove(db: sqlite3.Connection, box: Box, contact_id: str | None, numbers: S
     for table in ("caller", "caller_year", "text_echo"):
         _in_steps(db, table, numbers, "number")
     _remove_pasted(db, numbers)
+    _remove_imported(db, contact_id, numbers, name)
     counts["changes"] = _in_steps(db, "change", _changes(db, contact_id, name))
     _in_steps(db, "contact_before", [row["id"] for row in db.execute(
         "SELECT id FROM contact_before WHERE kept_id = :card OR gone_id = :card", {"card": contact_id})])
@@ -168,14 +169,15 @@ def _remove(db: sqlite3.Connection, box: Box, contact_id: str | None, numbers: S
     return counts
 
 
-def _in_steps(db: sqlite3.Connection, table: str, rows: Iterable[object], key: str = "rowid") -> int:
+def _in_steps(db: sqlite3.Connection, table: str, rows: Iterable[object], key: str = "rowid",
+              given: tuple[object, ...] = ()) -> int:
     """Deletes these rows, some milliseconds at a time; how many were there."""
     left, gone = list(rows), 0
     while left:
         since = time.monotonic()
         with write(db):
             while left and time.monotonic() - since < LOCK_S:
-                gone += db.execute(f"DELETE FROM {table} WHERE {key} = ?", (left.pop(),)).rowcount
+                gone += db.execute(f"DELETE FROM {table} WHERE {key} = ?", (*given, left.pop())).rowcount
         time.sleep(PAUSE_S)
     return gone
 
@@ -240,6 +242,16 @@ def _remove_pasted(db: sqlite3.Connection, numbers: Sequence[str]) -> None:
             with write(db):
                 db.execute("UPDATE campaign SET audience = ? WHERE id = ?",
                            (json.dumps(kept, ensure_ascii=False), row["id"]))
+
+
+def _remove_imported(db: sqlite3.Connection, contact_id: str | None, numbers: Sequence[str], name: str | None) -> None:
+    """What lists that were brought in remember of the card, and the rows of theirs that could not be used."""
+    _in_steps(db, "import_change", [row["import_id"] for row in db.execute(
+        "SELECT import_id FROM import_change WHERE contact_id = ?", (contact_id,))], "contact_id = ? AND import_id",
+        (contact_id,))
+    _in_steps(db, "import_remark", [row[0] for row in db.execute("SELECT rowid, reason, cells FROM import_remark")
+                                    if _holds([row["reason"], json.loads(row["cells"])], set(numbers))
+                                    or name and " " in name and name in row["reason"] + row["cells"]])
 
 
 def _without(value: object, numbers: set[str]) -> object:

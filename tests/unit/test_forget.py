@@ -82,6 +82,12 @@ def dealt(db: sqlite3.Connection, box: Box, number: str, contact: str) -> None:
     db.execute("INSERT INTO call_list (name, created_at, updated_at) VALUES (?, ?, ?)", (f"List {call}", at, at))
     db.execute("INSERT INTO call_list_entry (call_list_id, number, name, contact_id, due_at) "
                "VALUES ((SELECT max(id) FROM call_list), ?, ?, ?, ?)", (number, name, contact, at))
+    brought = db.execute("""
+        INSERT INTO import (file, format, plan, state, by_user, created_at)
+        VALUES ('x.csv', 'csv', '{}', 'done', 'Amy', ?) RETURNING id""", (at,)).fetchone()["id"]
+    db.execute("INSERT INTO import_change VALUES (?, ?, ?)", (brought, contact, json.dumps({"company": name})))
+    db.execute("INSERT INTO import_remark VALUES (?, 1, 1, 'No.', ?)", (brought, json.dumps(["x", f"0{number[3:]}"])))
+    db.execute("INSERT INTO import_remark VALUES (?, 2, 1, 'No.', ?)", (brought, json.dumps([name, "12"])))
     db.execute("INSERT INTO phone_order (kind, extension, target, by_user, at, state) "
                "VALUES ('dial', '101', ?, 'Amy', ?, 'done')", (number, at))
 
@@ -108,12 +114,25 @@ def test_not_a_byte_of_the_person_is_left_in_any_file(full: str, db: sqlite3.Con
     assert receipt and receipt.swept_at == NOW
 
 
+def test_no_three_letters_of_the_name_are_left_in_a_search_index(
+        full: str, db: sqlite3.Connection, box: Box) -> None:
+    for index in ("contact_search", "note_search", "line_name_search"):
+        db.execute(f"CREATE VIRTUAL TABLE temp.{index}_words USING fts5vocab('main', '{index}', 'row')")
+
+    def known(index: str) -> set[str]:
+        return {row["term"] for row in db.execute(f"SELECT term FROM temp.{index}_words")} & {"uil", "llf", "lfe"}
+    assert all(known(index) for index in ("contact_search", "note_search", "line_name_search"))
+    forget.forget(db, box, full, [], "Amy", NOW)
+    assert [known(index) for index in ("contact_search", "note_search", "line_name_search")] == [set()] * 3
+
+
 def test_the_other_customer_keeps_everything(full: str, db: sqlite3.Connection, box: Box) -> None:
     forget.forget(db, box, full, [], "Amy", NOW)
     kept = rows(db)
     once = ("contact", "call", "recording", "refusal", "opt_out", "settled", "callback", "call_list_entry",
             "phone_order", "recipient", "conversation", "long_text")
     assert {table: kept[table] for table in once} == dict.fromkeys(once, 1)
+    assert kept["import_change"] == 1 and kept["import_remark"] == 2
     assert kept["sms"] == 2 and kept["note"] == 2 and kept["ledger_event"] == 2
     assert b"4915123456702" in bytes_of(box) and len(list(box.recordings.rglob("*.wav"))) == 1
     assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok" and not db.execute(
