@@ -20,13 +20,14 @@ def told(number: str | None, words: Words, home: str) -> str:
 
 
 def everywhere(number: str | None, home: str) -> dict[str, object]:
-    """For the body of an event, which readers of every language share: {"region": {"en": "Berlin", …}, "kind": "landline"}.
+    """For the body of an event, which readers of every language share: the region by language, and number_kind.
 
-    kind is one of mobile, landline, either (the country's plan does not tell), service; None for no subscriber.
+    That is one of mobile, landline, either (the country's plan does not tell), service; None for no subscriber.
     """
     if not number or not number.startswith("+"):
-        return {"region": {}, "kind": None}
+        return {"region": {}, "number_kind": None}
     origin = regions.origin(number, "en", home)
-    kind = "either" if origin.is_either else {Kind.OTHER: "service", Kind.SHORT: None}.get(origin.kind, str(origin.kind))
+    kind = {Kind.OTHER: "service", Kind.SHORT: None}.get(origin.kind, str(origin.kind))
+    kind = "either" if origin.is_either else kind
     named = {language: regions.origin(number, language, home).region for language in NAMES}
-    return {"region": {language: region for language, region in named.items() if region}, "kind": kind}
+    return {"region": {language: region for language, region in named.items() if region}, "number_kind": kind}

@@ -109,7 +109,7 @@ def test_without_the_file_a_region_is_unknown_and_the_log_says_so(caplog: pytest
 
 def test_the_body_of_a_pop_has_the_region_in_every_language() -> None:
     assert origins.everywhere("+861012345678", "DE") == {
-        "region": {"en": "Beijing", "fr": "Beijing", "ru": "Beijing", "zh": "北京市"}, "kind": "landline"}
-    assert origins.everywhere("+4915123456789", "DE") == {"region": {}, "kind": "mobile"}
-    assert origins.everywhere("+12125551234", "US")["kind"] == "either"
-    assert origins.everywhere(None, "DE") == origins.everywhere("112", "DE") == {"region": {}, "kind": None}
+        "region": {"en": "Beijing", "fr": "Beijing", "ru": "Beijing", "zh": "北京市"}, "number_kind": "landline"}
+    assert origins.everywhere("+4915123456789", "DE") == {"region": {}, "number_kind": "mobile"}
+    assert origins.everywhere("+12125551234", "US")["number_kind"] == "either"
+    assert origins.everywhere(None, "DE") == origins.everywhere("112", "DE") == {"region": {}, "number_kind": None}

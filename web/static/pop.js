@@ -33,7 +33,7 @@ const rank = call => call.state === "ringing" ? 0 : 1;      // what rings stands
 const who = call => call.name || call.shown || (call.presentation === "withheld" ? words.withheld : words.unavailable);
 function origin(call) {      // "Berlin, landline"; a page may have kept a call from before it was told
   const region = (call.region || {})[language] || "";
-  const kind = { mobile: words.mobile, landline: words.landline, either: words.either, service: words.service }[call.kind] || "";
+  const kind = { mobile: words.mobile, landline: words.landline, either: words.either, service: words.service }[call.number_kind] || "";
   return region && kind ? fill(words.from, { region, kind }) : region || kind;
 }
 const outcome = call => call.direction === "out" ? words.outcomeOut
