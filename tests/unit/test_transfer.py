@@ -91,7 +91,8 @@ class Clerk:
     def everything(self) -> list[list[tuple[object, ...]]]:
         """Every row that makes cards what they are."""
         return [[tuple(row) for row in self.db.execute(f"SELECT * FROM {table} ORDER BY 1, 2")] for table in (
-            "contact", "contact_number", "contact_field", "contact_tag", "contact_group_member", "contact_group", "note")]
+            "contact", "contact_number", "contact_field", "contact_tag", "contact_group_member", "contact_group",
+            "note")]
 
 
 @pytest.fixture
