@@ -36,7 +36,7 @@ document.addEventListener("securitypolicyviolation", it =>
 LOOK = r"""() => {
   const foreign = [...document.querySelectorAll("*")].filter(it =>
     [...it.attributes].some(one => /^on/i.test(one.name) || one.name === "style"
-      || /^\s*javascript:|evil\.example/i.test(one.value)
+      || /^\s*(javascript:|data:|(https?:)?\/\/)/i.test(one.value)
         && /^(href|src|action|formaction|data|content)$/.test(one.name))
     || /^(iframe|object|embed|base|style|marquee)$/i.test(it.tagName)
     || it.tagName === "SCRIPT" && !new URL(it.src, location).pathname.startsWith("/static/")
