@@ -10,21 +10,24 @@ from appliance.calls import periods
 from appliance.store.db import iso, parse_time
 from appliance.texts.outbox import PERSONAL
 
-SIDE = "(SELECT missed.number UNION ALL SELECT number FROM contact_number WHERE contact_id = missed.contact_id)"
-# Nobody got back since the last try, as calls/owed.py has it: by an answered call either way, by a text of one of us,
-# or by somebody's word for it.
-OWED = f"""missed.is_blocked = 0
-        AND NOT EXISTS (
+# Somebody got back to this number since the last try, as calls/owed.py has it: by an answered call either way, by a
+# text of one of us, or by somebody's word for it.
+GOT_BACK = """(EXISTS (
           SELECT 1 FROM call INDEXED BY call_number
-          WHERE call.number IN {SIDE} AND call.started_at >= missed.at AND call.id <> missed.id
+          WHERE call.number = {number} AND call.started_at >= missed.at AND call.id <> missed.id
             AND call.direction IN ('in', 'out')
             AND (call.outcome = 'answered' OR call.ended_at IS NULL AND call.answered_at IS NOT NULL))
-        AND NOT EXISTS (
+        OR EXISTS (
           SELECT 1 FROM sms INDEXED BY sms_number
-          WHERE sms.number IN {SIDE} AND sms.created_at >= missed.at AND sms.direction = 'out'
+          WHERE sms.number = {number} AND sms.created_at >= missed.at AND sms.direction = 'out'
             AND sms.priority = :personal AND sms.campaign_id IS NULL AND sms.is_automatic = 0
             AND sms.state NOT IN ('failed', 'expired', 'cancelled'))
-        AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.number IN {SIDE} AND settled.at >= missed.at)"""
+        OR EXISTS (SELECT 1 FROM settled WHERE settled.number = {number} AND settled.at >= missed.at))"""
+OWED = f"""missed.is_blocked = 0 AND NOT {GOT_BACK.format(number='missed.number')}
+        AND NOT EXISTS (
+          SELECT 1 FROM contact_number AS other
+          WHERE other.contact_id = missed.contact_id AND other.number <> missed.number
+            AND {GOT_BACK.format(number='other.number')})"""
 
 
 @dataclass(frozen=True)
