@@ -19,7 +19,7 @@ from appliance.calls.events import announce
 from appliance.calls.ledger import Entry, LedgerError, call_from
 from appliance.calls.records import Call, Direction, Presentation
 from appliance.config import Box
-from appliance.people import numbers
+from appliance.people import numbers, tombstones
 from appliance.store import db as store
 from appliance.texts import outbox
 
@@ -165,6 +165,9 @@ def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: 
     except LedgerError as wrong:
         log.warning("Passed over: %s.", wrong)
         return _end_without_rows(db, box, boot, linkedid, now) if is_cut else None
+    if _is_forgotten(db, box, call, now):
+        db.execute("DELETE FROM ledger_event WHERE boot = ? AND linkedid = ?", (boot, linkedid))
+        return None
     before = db.execute("SELECT id, ended_at FROM call WHERE box = ? AND boot = ? AND linkedid = ?",
                         (box.name, boot, linkedid)).fetchone()
     call_id = _keep(db, box, call, before["id"] if before else None, now)
@@ -176,6 +179,16 @@ def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: 
     outbox.after_call(db, box, call_id, settings.read(db), now)
     log.info("%s call %s %s.", call.direction.capitalize(), call_id, call.outcome)
     return call_id
+
+
+def _is_forgotten(db: sqlite3.Connection, box: Box, call: Call, now: datetime) -> bool:
+    """Whether its caller was forgotten after this call: a store that was restored reads older parts of the spool again.
+
+    A box that does not know the time drops no call: then neither now nor the call is later than the mark.
+    """
+    number = numbers.e164(call.caller_id, box.country) if call.presentation is Presentation.ALLOWED else None
+    at = tombstones.forgotten_at(db, number) if number else None
+    return at is not None and call.started_at < at <= now
 
 
 def _keep(db: sqlite3.Connection, box: Box, call: Call, call_id: int | None, now: datetime) -> int:

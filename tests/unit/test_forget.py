@@ -6,16 +6,19 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from appliance.calls import follow
 from appliance.config import Box
 from appliance.people import before, cards, forget, notes, tombstones, traces
 from appliance.people.cards import Wish
 from appliance.store import db as store
 from appliance.texts import audience, guards, optouts
+from tests.unit.spool import MISSED, SpoolFile, entries
 
 NOW = datetime(2026, 11, 21, 20, 10, tzinfo=UTC)
 NUMBER, WORK, OTHER = "+4915123456701", "+493023125222", "+4915123456702"
@@ -217,13 +220,33 @@ def test_who_came_again_after_being_forgotten_stays_in_a_backup_of_then(
 
 def copy_of(db: sqlite3.Connection, box: Box, tmp_path: Path) -> tuple[sqlite3.Connection, Box]:
     """What a restore of a backup taken now would make."""
-    from dataclasses import replace
     its = replace(box, state=tmp_path / "restored")
     its.recordings.mkdir(parents=True)
     db.execute("VACUUM INTO ?", (str(its.store),))
     for file in box.recordings.glob("*.wav"):
         shutil.copy(file, its.recordings / file.name)
     return store.connect(its.store), its
+
+
+def test_asterisks_spool_read_again_after_a_restore_brings_nobody_back(
+        db: sqlite3.Connection, box: Box, spool: SpoolFile) -> None:
+    caller, now = "+491701234567", datetime(2026, 11, 21, 21, tzinfo=UTC)
+    with store.write(db):
+        tombstones.mark(db, [caller], now)
+    follow.apply(db, box, spool.id, entries(MISSED), 9, now)
+    assert not db.execute("SELECT 1 FROM call").fetchone() and not db.execute("SELECT 1 FROM ledger_event").fetchone()
+    later = [replace(row, at_us=row.at_us + 7_200_000_000, linkedid="9.0", position=row.position + 20,
+                     uniqueid=row.uniqueid.replace("1.", "9.")) for row in entries(MISSED)]
+    follow.apply(db, box, spool.id, later, 29, now + timedelta(hours=3))
+    assert db.execute("SELECT number FROM call").fetchone()["number"] == caller
+
+
+def test_a_box_that_does_not_know_the_time_drops_no_call_of_who_was_forgotten(
+        db: sqlite3.Connection, box: Box, spool: SpoolFile) -> None:
+    with store.write(db):
+        tombstones.mark(db, ["+491701234567"], datetime(2027, 1, 1, tzinfo=UTC))
+    follow.apply(db, box, spool.id, entries(MISSED), 9, NOW)
+    assert db.execute("SELECT 1 FROM call").fetchone()
 
 
 def test_a_card_that_was_deleted_before_leaves_no_image(full: str, db: sqlite3.Connection, box: Box) -> None:
