@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import logging
 import posixpath
 import socket
 from base64 import b64decode, b64encode
@@ -13,6 +14,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from appliance.backup.places import ASIDE, NAME, PlaceError
+
+log = logging.getLogger("backup")
+
+for _talker in ("smbprotocol", "smbclient", "spnego", "paramiko"):    # they log every message and every user's name
+    logging.getLogger(_talker).setLevel(logging.ERROR)
 
 CONNECT_S = 10.0
 ANSWER_S = 60.0
@@ -180,7 +186,7 @@ class Smb:
 
     def names(self) -> dict[str, int]:
         with self._said():
-            return {row.name: row.stat().st_size for row in self._smb.scandir(self._folder, **self._options)
+            return {row.name: int(row.smb_info.end_of_file) for row in self._smb.scandir(self._folder, **self._options)
                     if NAME.fullmatch(row.name)}
 
     @contextmanager
@@ -238,7 +244,8 @@ class Smb:
 
 
 def _silent(host: str, broken: Exception) -> str:
-    """What a network refused, in words."""
+    """What a network refused, in words; the log has its own."""
+    log.info("%s: %s: %s", host, type(broken).__name__, broken)
     if isinstance(broken, socket.gaierror):
         return f"There is no {host} in this network. Look at its name, or write its address."
     if isinstance(broken, FileNotFoundError) or getattr(broken, "errno", None) == 2:
