@@ -32,7 +32,7 @@ def template() -> str:
     """The catalogue without translations, in a fixed order."""
     catalogue = polib.POFile(wrapwidth=0)
     catalogue.metadata = {"Content-Type": "text/plain; charset=UTF-8", "Content-Transfer-Encoding": "8bit"}
-    for message, plural, place in sorted(set(messages())):
+    for message, plural, place in sorted(set(messages()), key=lambda it: (it[0], it[1] or "", it[2])):
         entry = catalogue.find(message)
         if entry is None:
             entry = polib.POEntry(msgid=message)
