@@ -25,8 +25,8 @@ SHOW_NAMES = {"missed": N_("Missed"), "answered": N_("Answered"), "voicemail": N
               "outgoing": N_("Outgoing"), "blocked": N_("Blocked"), "internal": N_("Internal")}
 DIRECTION_NAMES = {"in": N_("Came in"), "out": N_("Went out"), "internal": N_("Internal")}
 MARK_NAMES = {"good": N_("Good"), "complaint": N_("Complaint"), "training": N_("For training")}
-HEAD = (N_("When"), N_("Direction"), N_("Outcome"), N_("Name"), N_("Number"), N_("Line"), N_("Desk"), N_("Rang, seconds"),
-        N_("Talked, seconds"), N_("Recorded"), N_("Text"), N_("Note"))
+HEAD = (N_("When"), N_("Direction"), N_("Outcome"), N_("Name"), N_("Number"), N_("Line"), N_("Desk"),
+        N_("Rang, seconds"), N_("Talked, seconds"), N_("Recorded"), N_("Text"), N_("Note"))
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
@@ -66,7 +66,8 @@ def _choices(office: Office) -> list[tuple[str, str, str, list[tuple[str, str]]]
     words = office.words
     groups = office.db.execute("SELECT id, name FROM contact_group ORDER BY name").fetchall()
     return [
-        ("direction", words("Direction"), words("Both ways"), [(key, words(DIRECTION_NAMES[key])) for key in DIRECTIONS]),
+        ("direction", words("Direction"), words("Both ways"),
+         [(key, words(DIRECTION_NAMES[key])) for key in DIRECTIONS]),
         ("outcome", words("Outcome"), words("Any outcome"), [(key, words(journey.OUTCOMES[key])) for key in OUTCOMES]),
         ("line", words("Line"), words("Every line"), [(trunk.key, trunk.name) for trunk in office.box.trunks]),
         ("desk", words("Desk"), words("Every desk"), [(one.number, one.name) for one in office.box.extensions]),

@@ -68,7 +68,7 @@ def _today(office: Office) -> str:
     db, words, now = office.db, office.words, office.clock()
     teller, writer = Teller(office.box, words), Writer(office.box, words, now)
     live = history.live(db)
-    debts = owed.owed(db, now - owed.OWED_FOR)
+    debts = office.owed(now)
     local = words.local(now)
     return office.render(
         "today.html", day=words.day(now), opening=_opening(settings.read(db), words, local),
@@ -124,13 +124,7 @@ def _slip(db: sqlite3.Connection, teller: Teller, writer: Writer, debt: Owed, li
     assert last is not None
     rings = next((call.id for call in live if call.is_ringing and call.direction == "in" and (
         call.number == debt.number or call.contact_id == debt.contact_id is not None)), None)
-    at = writer.when(debt.at)
-    if debt.times == 1 and last.outcome == "missed" and last.ring_ms:
-        rang = words("Rang at %(at)s, for %(span)s", at=at, span=words.span(last.ring_ms))
-    elif debt.times == 1:
-        rang = words("Rang at %(at)s", at=at)
-    else:
-        rang = words.plural("Rang %(n)s time, last at %(at)s", "Rang %(n)s times, last at %(at)s", debt.times, at=at)
+    rang = _rang(words, writer, debt, last)
     text = words("%(state)s.", state=teller.row(last).text) if last.text_state else ""
     if not text and last.refusal and last.refusal_code not in NO_NEWS:
         text = teller.refused(last.refusal)
@@ -141,6 +135,23 @@ def _slip(db: sqlite3.Connection, teller: Teller, writer: Writer, debt: Owed, li
     if reply:
         text = f"{text} {words('Replied “%(text)s”', text=reply['text'][:120])}".strip()
     return Slip(debt, writer.number(debt.number), rang, text, rings)
+
+
+def _rang(words: Words, writer: Writer, debt: Owed, last: Call) -> str:
+    """How often and when: "Rang 3 times, last at 11:42, 24 min ago"."""
+    at, minutes = writer.when(debt.at), int((writer.now - debt.at).total_seconds() // 60)
+    if 0 < minutes < 60:
+        at = words("%(at)s, %(n)s\N{NO-BREAK SPACE}min ago", at=words.time(debt.at), n=minutes)
+    is_today = words.local(debt.at).date() == words.local(writer.now).date()
+    if debt.times > 1:
+        return words.plural("Rang %(n)s time, last at %(at)s", "Rang %(n)s times, last at %(at)s", debt.times, at=at) \
+            if is_today else words.plural("Rang %(n)s time, last: %(at)s", "Rang %(n)s times, last: %(at)s", debt.times,
+                                          at=at)
+    if last.outcome == "missed" and last.ring_ms:
+        span = words.span(last.ring_ms)
+        return words("Rang for %(span)s at %(at)s", span=span, at=at) if is_today else \
+            words("Rang for %(span)s: %(at)s", span=span, at=at)
+    return words("Rang at %(at)s", at=at) if is_today else words("Rang: %(at)s", at=at)
 
 
 def _tiles(db: sqlite3.Connection, words: Words, local: datetime) -> list[Tile]:
@@ -203,7 +214,7 @@ def _opening(set_: settings.Settings, words: Words, local: datetime) -> str:
                  if is_open(local + timedelta(minutes=minute)) != now_open), None)
     if turn is None:
         return words("Closed today.") if not now_open else ""
-    at = next(at for minute in range(turn - STEP_MIN + 1, turn + 1)
+    at = next(at for minute in range(turn - STEP_MIN + 1, turn + 2)
               if is_open(at := local.replace(second=0, microsecond=0) + timedelta(minutes=minute)) != now_open)
     if at.date() != local.date():
         return words("Open until %(at)s tomorrow.", at=words.time(at)) if now_open else \

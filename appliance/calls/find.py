@@ -16,9 +16,9 @@ from appliance.calls.history import LARGEST_ID, Call, Key, these
 from appliance.calls.narrow import Part, Wish
 from appliance.store.db import parse_time
 
-FEW = 6_000                    # so many calls are tested one by one
-MOST_FACETS = 120_000          # looked at for one page where the index says all
-MOST_ROWS = 15_000             # where the calls themselves, or what belongs to them, must be looked at
+FEW = 3_000                    # so many calls are tested one by one
+MOST_FACETS = 60_000          # looked at for one page where the index says all
+MOST_ROWS = 8_000             # where the calls themselves, or what belongs to them, must be looked at
 ALL = "SELECT call.id FROM call INDEXED BY call_facets WHERE {when}"
 BATCH = 500
 
@@ -121,17 +121,16 @@ def _looked(db: sqlite3.Connection, parts: list[Part], when: _When, limit: int) 
     is_facet = all(part.is_facet for part in parts)
     most = MOST_FACETS if is_facet and not any("EXISTS" in part.test for part in parts) else MOST_ROWS
     tests, given = _tests(parts)
-    columns = "id, started_at, direction, outcome, answered_at, trunk, extension, mark" if is_facet else "*"
     walk = """
         FROM call INDEXED BY call_facets
         WHERE call.started_at BETWEEN :since AND :last
           AND (call.started_at, call.id) < (:key_at, :key_id)
         ORDER BY call.started_at DESC, call.id DESC"""
-    rows = db.execute(f"""
-        SELECT call.id, call.started_at
-        FROM (SELECT {columns} {walk} LIMIT {most}) AS call
-        WHERE {tests}
-        LIMIT {limit + 1}""", _given(given, when)).fetchall()
+    facets = "id, started_at, direction, outcome, answered_at, trunk, extension, mark"
+    of = f"(SELECT {facets} {walk} LIMIT {most}) AS call" if is_facet else \
+        f"(SELECT id {walk} LIMIT {most}) AS walked CROSS JOIN call ON call.id = walked.id"
+    rows = db.execute(f"SELECT call.id, call.started_at FROM {of} WHERE {tests} LIMIT {limit + 1}",
+                      _given(given, when)).fetchall()
     if len(rows) > limit:
         return _full(db, rows, limit)
     edge = db.execute(f"SELECT call.started_at, call.id {walk} LIMIT 1 OFFSET {most - 1}", _given({}, when)).fetchone()

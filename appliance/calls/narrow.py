@@ -69,7 +69,8 @@ def parts(wish: Wish, country: str) -> list[Part]:
     if wish.direction:
         found.append(Part("call.direction = ?", (wish.direction,)))
     if wish.outcome:
-        found.append(Part("call.outcome = ?", (wish.outcome,), _of("call_outcome", f"call.outcome = ? AND {RARE}"), (wish.outcome,))
+        found.append(Part("call.outcome = ?", (wish.outcome,), _of("call_outcome", f"call.outcome = ? AND {RARE}"),
+                          (wish.outcome,))
                      if wish.outcome in INDEXED_OUTCOMES else Part("call.outcome = ?", (wish.outcome,)))
     for column, value in (("trunk", wish.trunk), ("extension", wish.extension)):
         if value:
@@ -109,7 +110,7 @@ def _shows(shows: tuple[str, ...]) -> Part:
 def _group(group: int) -> Part:
     return Part("EXISTS (SELECT 1 FROM contact_group_member AS member WHERE member.contact_id = call.contact_id "
                 "AND member.contact_group_id = ?)", (group,),
-                "SELECT call.id FROM contact_group_member AS member JOIN call INDEXED BY call_contact "
+                "SELECT call.id FROM contact_group_member AS member CROSS JOIN call INDEXED BY call_contact "
                 "ON call.contact_id = member.contact_id AND {when} WHERE member.contact_group_id = ?", (group,),
                 is_facet=False)
 
@@ -124,7 +125,7 @@ def _text(text: str, country: str) -> Part:
         chosen.append(Part("call.extension = ?", (text,), _of("call_extension", "call.extension = ?"), (text,)))
     return Part("(" + " OR ".join(part.test for part in chosen) + ")",
                 tuple(value for part in chosen for value in part.given),
-                " UNION ".join(part.ids for part in chosen),
+                " UNION ALL ".join(part.ids for part in chosen),
                 tuple(value for part in chosen for value in part.ids_given), is_facet=False)
 
 
@@ -187,11 +188,13 @@ def _noted(text: str) -> list[Part]:
     return [
         Part(f"EXISTS (SELECT 1 FROM note WHERE note.call_id = call.id AND {test})", given,
              f"SELECT note.call_id AS id FROM note WHERE note.call_id IS NOT NULL AND {found}", wanted),
-        Part(f"EXISTS (SELECT 1 FROM note WHERE note.contact_id = call.contact_id AND {test})", given,
-             f"SELECT call.id FROM note JOIN call INDEXED BY call_contact ON call.contact_id = note.contact_id "
+        Part("EXISTS (SELECT 1 FROM note INDEXED BY note_contact "
+             f"WHERE note.contact_id = call.contact_id AND {test})", given,
+             f"SELECT call.id FROM note CROSS JOIN call INDEXED BY call_contact ON call.contact_id = note.contact_id "
              f"AND {{when}} WHERE {found}", wanted),
-        Part(f"EXISTS (SELECT 1 FROM note WHERE note.number = call.number AND {test})", given,
-             f"SELECT call.id FROM note JOIN call INDEXED BY call_number ON call.number = note.number "
+        Part("EXISTS (SELECT 1 FROM note INDEXED BY note_number "
+             f"WHERE note.number = call.number AND {test})", given,
+             f"SELECT call.id FROM note CROSS JOIN call INDEXED BY call_number ON call.number = note.number "
              f"AND {{when}} WHERE {found}", wanted),
     ]
 
