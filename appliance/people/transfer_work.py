@@ -158,6 +158,7 @@ def _bring_in(db: sqlite3.Connection, box: Box, it: Import, now: datetime, limit
     with open(path, "rb") as file:
         file.seek(position)
         while time.monotonic() < until:
+            since = position
             batch, position = _batch(file, pace.rows)
             if not batch:
                 return _ended(db, box, it, now)
@@ -168,10 +169,10 @@ def _bring_in(db: sqlite3.Connection, box: Box, it: Import, now: datetime, limit
                 if not db.execute("""
                     UPDATE import SET position = ?, share = ?, added = added + ?, joined = joined + ?, same = same + ?,
                                       made_groups = ?
-                    WHERE id = ? AND state = 'importing'""",
+                    WHERE id = ? AND state = 'importing' AND position = ?""",
                                   (position, min(position / size, 1), counts.added, counts.joined, counts.same,
-                                   json.dumps([*_made(db, it.id), *made.made]), it.id)).rowcount:
-                    raise _Stopped            # somebody pressed Stop: this batch is not written
+                                   json.dumps([*_made(db, it.id), *made.made]), it.id, since)).rowcount:
+                    raise _Stopped            # Stop was pressed, or another clock works: this batch is not written
 
 
 class _Stopped(Exception):
