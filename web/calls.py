@@ -86,7 +86,7 @@ def _export(office: Office, format: str) -> HTTPResponse:
 
 def _lines(office: Office, teller: Teller, calls: Iterator[Call]) -> Iterator[list[Cell]]:
     words = teller.words
-    for some in batched(calls, find.BATCH):
+    for some in batched(calls, find.BATCH, strict=False):
         notes = history.notes(office.db, [call.id for call in some])
         for call in some:
             yield _line(words, teller, call, notes.get(call.id))

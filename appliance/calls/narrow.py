@@ -117,9 +117,10 @@ def _group(group: int) -> Part:
 
 def _text(text: str, country: str) -> Part:
     """Calls with a number, a name, a company or a note that has these letters or digits in it."""
-    chosen = [_named(text), _lined(text), *_noted(text)]
     digits = re.sub(r"\D", "", text)
-    if DIALLED.fullmatch(text) and len(digits) >= TAIL:
+    is_dialled = bool(DIALLED.fullmatch(text)) and len(digits) >= TAIL
+    chosen = [_named(text), _lined(text), *_noted(text)] if not is_dialled or _long(text) else []
+    if is_dialled:
         chosen += _numbered(text, digits, country)
     elif text.isdigit():
         chosen.append(Part("call.extension = ?", (text,), _of("call_extension", "call.extension = ?"), (text,)))
