@@ -121,7 +121,8 @@ def _page(office: Office, problem: str = "", about: str = "") -> str:
     lines = [teller.line(it) for it in rows.backups(db)]
     restore = rows.last_restore(db)
     return office.render(
-        "backups.html", teller=teller, last=last, lines=lines, running=next((it for it in lines if it.it.is_open), None),
+        "backups.html", teller=teller, last=last, lines=lines,
+        running=next((it for it in lines if it.it.is_open), None),
         targets=rows.places(db), places_of=places_here(), recordings=RECORDINGS, kinds=KINDS, counted=COUNTED,
         has_passphrase=secrets.has_passphrase(db), set_=settings.read(db), fingerprint=fingerprint, problem=problem,
         about=about, restore=restore if restore and restore.state in PREVIEWED else None,
@@ -163,7 +164,7 @@ def _prove(office: Office) -> HTTPResponse:
 
 
 def _passphrase(office: Office) -> str | HTTPResponse:
-    words, again = _secret("passphrase"), _secret("again")
+    words, again = secret("passphrase"), secret("again")
     try:
         if words != again:
             raise SecretError("The two are not the same. Type it twice.")
@@ -183,7 +184,7 @@ def _add_place(office: Office) -> str | HTTPResponse:
     name = forms.field("name", rows.MAX_NAME) or address.strip("/").split("/")[-1 if kind == "usb" else 0]
     try:
         with store.write(office.db) as db:
-            place_id = rows.add_place(db, _by(office), office.clock(), kind, name, address, user, _secret("password"),
+            place_id = rows.add_place(db, _by(office), office.clock(), kind, name, address, user, secret("password"),
                                       forms.field("recordings", 10))
     except (BackupError, SecretError) as refused:
         response.status = 400
@@ -227,7 +228,7 @@ def _download(office: Office, backup_id: int) -> HTTPResponse:
     if it.kind != "box" or it.file is None or it.state != "proven" or not places.NAME.fullmatch(it.file):
         raise HTTPError(404)
     try:
-        file: BinaryIO = open(os.open(office.box.state / "backups" / it.file, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+        file: BinaryIO = open(os.open(office.box.state / "backups" / it.file, os.O_RDONLY | os.O_NOFOLLOW), "rb")   # noqa: SIM115
     except OSError:
         raise HTTPError(404) from None
     with store.write(office.db) as db:
@@ -245,15 +246,15 @@ def _card(office: Office) -> str:
 
 def _code(office: Office) -> HTTPResponse:
     """What to do, for a telephone's camera. No secret: whoever finds the card has only the words on it."""
-    said = office.words("Deskbell: put the stick or a backup file into a new box, open Backups, press Restore, type the "
-                        "passphrase.")
+    said = office.words("Deskbell: put the stick or a backup file into a new box, open Backups, press Restore, "
+                        "type the passphrase.")
     image = qrcode.make(said, image_factory=SvgPathImage, box_size=QR_PIXEL * 5, border=2)
     drawn = io.BytesIO()
     image.save(drawn)
     return HTTPResponse(re.sub(rb"<\?xml[^>]*>", b"", drawn.getvalue()), headers={"Content-Type": "image/svg+xml"})
 
 
-def _secret(name: str) -> str:
+def secret(name: str) -> str:
     """A password as it was typed: spaces at its ends belong to it."""
     given: str = request.forms.getunicode(name, "")[:secrets.MAX_PASSPHRASE + 1]
     return given

@@ -59,7 +59,7 @@ def _newest(it: Restore | None) -> datetime | None:
 
 
 def _from_list(office: Office) -> str | HTTPResponse:
-    return _ask(office, backups._secret("passphrase"), backup_id=forms.row_id("backup"))
+    return _ask(office, backups.secret("passphrase"), backup_id=forms.row_id("backup"))
 
 
 def _from_upload(office: Office) -> str | HTTPResponse:
@@ -75,7 +75,8 @@ def _from_upload(office: Office) -> str | HTTPResponse:
     return _ask(office, given.fields.get("passphrase", ""), upload=name)
 
 
-def _ask(office: Office, passphrase: str, backup_id: int | None = None, upload: str | None = None) -> str | HTTPResponse:
+def _ask(office: Office, passphrase: str, backup_id: int | None = None,
+         upload: str | None = None) -> str | HTTPResponse:
     assert office.session is not None
     try:
         rows.ask_restore(office.db, office.session.user, office.clock(), passphrase, backup_id=backup_id, upload=upload)

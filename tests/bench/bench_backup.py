@@ -154,8 +154,8 @@ def main() -> None:
     one = rows.last_proven(db)
     assert one is not None, rows.backups(db)[0].reason
     worst = max(maximum for _, maximum in plain)
-    print(f"backup of {size_mb:.0f} MB is {(one.size_bytes or 0) / 1e6:.0f} MB; worst commit {during[1]:.1f} ms, beside a "
-          f"plain copy {worst:.1f} ms: ratio {during[1] / worst:.2f}", flush=True)
+    print(f"backup of {size_mb:.0f} MB is {(one.size_bytes or 0) / 1e6:.0f} MB; worst commit {during[1]:.1f} ms, "
+          f"beside a plain copy {worst:.1f} ms: ratio {during[1] / worst:.2f}", flush=True)
     rows.ask_restore(db, "bench", datetime.now(UTC), "four words in a row", backup_id=one.id)
     measured("beside a restore's reading", calls, lambda: worker.serve(is_clock_set=False))
     ready = restoring.aside(box, 1) / "store.db"

@@ -149,10 +149,12 @@ CASES: dict[str, Made] = {
     "cut short": lambda m, s: honest(m, s)[:len(honest(m, s)) // 2],
     "cut at its end": lambda m, s: honest(m, s)[:-1],
     "bytes behind its end": lambda m, s: honest(m, s) + packed(b"more"),
-    "garbage in age": lambda m, s: age.MAGIC + b"-> scrypt AAAAAAAAAAAAAAAAAAAAAA 10\n" + b"A" * 43 + b"\n--- " + b"B" * 43,
+    "garbage in age": lambda m, s: (
+        age.MAGIC + b"-> scrypt AAAAAAAAAAAAAAAAAAAAAA 10\n" + b"A" * 43 + b"\n--- " + b"B" * 43),
     "age with a greedy passphrase": lambda m, s: (
         age.MAGIC + b"-> scrypt AAAAAAAAAAAAAAAAAAAAAA 62\n" + b"A" * 43 + b"\n--- " + b"B" * 43 + b"\n" + bytes(99)),
-    "age for another key": lambda m, s: age.MAGIC + b"-> X25519 " + b"A" * 43 + b"\n" + b"A" * 43 + b"\n--- " + b"B" * 43,
+    "age for another key": lambda m, s: (
+        age.MAGIC + b"-> X25519 " + b"A" * 43 + b"\n" + b"A" * 43 + b"\n--- " + b"B" * 43),
     "an empty file": lambda m, s: b"",
     "one byte": lambda m, s: b"\x28",
     "noise": lambda m, s: bytes(number * 7919 % 256 for number in range(5000)),
