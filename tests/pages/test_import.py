@@ -180,6 +180,12 @@ def test_a_token_behind_the_file_does_not_count(office: Office, amy: Browser) ->
     assert send(amy, late).status == 403 and uploads(office) == []
 
 
+def test_a_form_without_file_and_token_is_refused_too(office: Office, amy: Browser) -> None:
+    amy.get("/customers/import")
+    assert send(amy, multipart(None, other="x")).status == 403
+    assert send(amy, multipart(None, token="another")).status == 403
+
+
 def test_another_site_can_send_no_file(office: Office, amy: Browser) -> None:
     body = multipart(PEOPLE.encode(), token=amy.token())
     assert send(amy, body, Origin="http://evil.example", **{"Sec-Fetch-Site": "cross-site"}).status == 403
