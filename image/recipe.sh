@@ -27,6 +27,7 @@ build_root() {
     'Acquire::http::Timeout "20"' 'Acquire::Retries "2"'; do options+=("--aptopt=$key"); done
   for key in doc man locale info; do
     options+=("--dpkgopt=path-exclude=/usr/share/$key/*"); done
+  options+=("--dpkgopt=path-include=/usr/share/doc/*/copyright")       # the licences of what we give away
   env -u TMPDIR LC_ALL=C.UTF-8 mmdebstrap --mode=root --variant=minbase --dpkgopt=force-unsafe-io "${options[@]}" \
     --include="$(listed "$REPO/image/packages.txt" | tr ' ' ,)" forky "$new" ${MIRROR:+"$MIRROR"} \
     2> >(tee /dev/stderr | sed -un 's/^I: \([a-z][a-z ,-]*\.\.\.\)$/  \1/p' >&3)
