@@ -37,13 +37,15 @@ CREATE TABLE phone_order (
   reason TEXT                                          -- why it was refused, in words
 ) STRICT;
 CREATE INDEX phone_order_asked ON phone_order (id) WHERE state IN ('asked', 'taken');
+CREATE INDEX phone_order_call ON phone_order (call_id, id);
 
 -- Another program's key to the API.
 CREATE TABLE api_token (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL,
   token_hash TEXT NOT NULL UNIQUE,
-  role TEXT NOT NULL CHECK (role IN ('owner', 'staff', 'reader')),   -- reader: calls and contacts, changes nothing
+  -- reader: calls and contacts, changes nothing; phonebook: the address of desk phones, opens that book alone
+  role TEXT NOT NULL CHECK (role IN ('owner', 'staff', 'reader', 'phonebook')),
   created_at TEXT NOT NULL,
   expires_at TEXT,
   seen_at TEXT,
