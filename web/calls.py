@@ -32,8 +32,8 @@ HEAD = (N_("When"), N_("Direction"), N_("Outcome"), N_("Name"), N_("Number"), N_
 def routes(app: bottle.Bottle, office: Office) -> None:
     remembered = Remembered()
     app.get("/history", callback=lambda: _history(office, remembered))
-    app.get("/history.csv", callback=lambda: _export(office, "csv"))
-    app.get("/history.xlsx", callback=lambda: _export(office, "xlsx"))
+    app.get("/history.csv", callback=lambda: _export(office, "csv"), role="owner")
+    app.get("/history.xlsx", callback=lambda: _export(office, "xlsx"), role="owner")
 
 
 def _history(office: Office, remembered: Remembered) -> str | HTTPResponse:

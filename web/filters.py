@@ -92,7 +92,7 @@ class Filters:
 
 
 def asked() -> Filters:
-    """The filters of this request's address; 404 for what no page of ours links to. Days turned round are turned back."""
+    """The filters of this request's address; 404 for what no page of ours links to. Turned days are turned back."""
     given = request.query
     shows = given.getall("show")
     day, direction, outcome, mark = (given.get(name, "") for name in ("day", "direction", "outcome", "mark"))
@@ -113,12 +113,12 @@ def asked() -> Filters:
     if first or last:
         day = ""
     text = "".join(letter for letter in given.getunicode("q", "") if letter.isprintable()).strip()[:LONGEST_TEXT]
-    return Filters(text, day, first, last, tuple(show for show in SHOWS if show in shows), direction, outcome, line, desk,
-                   int(group) if group else None, mark, given.get("recorded") == "1", given.get("texted") == "1")
+    return Filters(text, day, first, last, tuple(show for show in SHOWS if show in shows), direction, outcome, line,
+                   desk, int(group) if group else None, mark, given.get("recorded") == "1", given.get("texted") == "1")
 
 
 def _date(text: str) -> date | None:
-    """A day as a browser's field writes it, None for an empty one; 404 for no day, or one no calendar of ours reaches."""
+    """A day as a browser's field writes it, None for an empty one; 404 for none, or one no calendar of ours reaches."""
     if not text:
         return None
     try:

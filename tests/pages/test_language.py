@@ -17,7 +17,8 @@ from web.language import Languages
 
 WEB = Path(language.__file__).parent
 BERLIN = ZoneInfo("Europe/Berlin")
-SAID_AS_IS = {"Deskbell", "· Deskbell"}
+SAID_AS_IS = {"Deskbell", "· Deskbell", "CSV", "Excel", "vCard", "SHA-256", "Windows", "Android", "iPhone, iPad", "Mac",
+              "Firefox", "c", "F2", "Esc"}
 READ_ALOUD = {"aria-label", "title", "placeholder", "alt", "aria-description"}
 RUSSIAN = r"""
 msgid ""

@@ -17,6 +17,9 @@ CREATE TABLE callback (
   updated_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX callback_open ON callback (due_at, id) WHERE state = 'open';
+CREATE INDEX callback_contact ON callback (contact_id) WHERE contact_id IS NOT NULL;   -- for whoever deletes those
+CREATE INDEX callback_call ON callback (call_id) WHERE call_id IS NOT NULL;
+CREATE INDEX callback_kept ON callback (kept_by) WHERE kept_by IS NOT NULL;
 CREATE INDEX callback_number ON callback (number, due_at);
 CREATE INDEX callback_unreminded ON callback (due_at) WHERE state = 'open' AND reminded_at IS NULL;
 
@@ -60,6 +63,7 @@ CREATE TABLE call_list_entry (
 CREATE INDEX call_list_entry_waiting ON call_list_entry (call_list_id, due_at, id) WHERE state = 'waiting';
 CREATE INDEX call_list_entry_taken ON call_list_entry (taken_at) WHERE state = 'taken';
 CREATE UNIQUE INDEX call_list_entry_one_each ON call_list_entry (call_list_id, taken_by) WHERE state = 'taken';
+CREATE INDEX call_list_entry_contact ON call_list_entry (contact_id) WHERE contact_id IS NOT NULL;
 CREATE INDEX call_list_entry_number ON call_list_entry (number);
 
 -- The journal of the desks learns to remind, and of what the telephone was asked and what was noted: a CHECK cannot be

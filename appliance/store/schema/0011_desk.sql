@@ -78,6 +78,8 @@ CREATE TABLE delivery (
   delivered_at TEXT
 ) STRICT;
 CREATE INDEX delivery_waiting ON delivery (webhook_id, id) WHERE state = 'waiting';
+CREATE INDEX delivery_call ON delivery (call_id) WHERE call_id IS NOT NULL;      -- for whoever deletes those
+CREATE INDEX delivery_sms ON delivery (sms_id) WHERE sms_id IS NOT NULL;
 CREATE INDEX delivery_of ON delivery (webhook_id, id);
 CREATE TRIGGER delivery_of_call AFTER INSERT ON event WHEN new.kind IN ('ringing', 'ended') BEGIN
   INSERT INTO delivery (webhook_id, kind, call_id, at, state)
