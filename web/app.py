@@ -28,6 +28,7 @@ from web import (
     conversations,
     customers,
     demo,
+    desk_actions,
     forgetting,
     groups,
     help,
@@ -111,7 +112,7 @@ def pages(office: Office) -> bottle.Bottle:
     for part in (
             login, today, calls, call, library, recordings, conversations, texts, compose, campaigns, rules,
             kept, settings, customers, card, merging, forgetting, groups, statistics, sims, users, account,
-            changes, certificate, tocall, calllists, backups, restore, imports, help, about, more, demo,
+            changes, certificate, desk_actions, tocall, calllists, backups, restore, imports, help, about, more, demo,
     ):
         part.routes(app, office)
     office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}

@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 
 from appliance import settings
 from appliance.config import Web
+from appliance.people import seats
+from appliance.people.seats import Seat
 from appliance.store import db as store
 
 log = logging.getLogger("web.auth")
@@ -163,12 +165,17 @@ def mark_seen(db: sqlite3.Connection, keys: Iterable[str], now: datetime) -> Non
         log.warning("sessions could not be marked as seen: %s", full)
 
 
-def living(db: sqlite3.Connection, keys: set[str], now: datetime) -> set[str]:
-    """Those of the sessions that have not been logged out or grown too old, and may hear of calls."""
-    return {key for key in keys if db.execute("""
-        SELECT 1 FROM session JOIN user ON user.id = session.user_id
-        WHERE token_hash = ? AND session.created_at > ? AND is_on AND role IN ('owner', 'staff')""",
-        (key, store.iso(now - SESSION_LIFE))).fetchone()}
+def living(db: sqlite3.Connection, keys: set[str], now: datetime) -> dict[str, Seat]:
+    """Those of the sessions that have not been logged out or grown too old, and may hear of calls; with their seats."""
+    found = {}
+    for key in keys:
+        row = db.execute("""
+            SELECT user.extension, lines, is_muted FROM session JOIN user ON user.id = session.user_id
+            WHERE token_hash = ? AND session.created_at > ? AND is_on AND role IN ('owner', 'staff')""",
+            (key, store.iso(now - SESSION_LIFE))).fetchone()
+        if row:
+            found[key] = seats.seat(row)
+    return found
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import bottle
 from bottle import HTTPError, HTTPResponse
 
 from appliance.calls import history, library, listening, retention
+from appliance.calls.events import announce
 from appliance.people import changes, notes
 from appliance.people.cards import ContactError
 from appliance.store import db as store
@@ -50,6 +51,7 @@ def _note(office: Office, call_id: int) -> HTTPResponse:
     try:
         with store.write(office.db) as db:
             notes.keep(db, text, by, now, call_id=call_id)
+            announce(db, "note", call_id, now)
     except ContactError:
         raise HTTPError(404) from None
     said = office.words("Note saved.") if text else office.words("Note removed.")

@@ -23,6 +23,7 @@ from typing import Any
 
 from appliance.calls import history
 from appliance.config import Box
+from appliance.people.seats import Seat
 from appliance.store import db as store
 from web import auth
 from web.pop import Teller
@@ -51,6 +52,7 @@ class Desk:
     session: str
     after: int | None                                # Last-Event-ID, None when the page is new
     pending: bytearray = field(default_factory=bytearray)
+    seat: Seat = Seat()                              # which lines are seen there
 
     def wants(self) -> int:
         return select.EPOLLIN | select.EPOLLRDHUP | (select.EPOLLOUT if self.pending else 0)
@@ -140,13 +142,17 @@ class _Loop:
             log.warning("%d desks listen already; one more was turned away", len(self.desks))
             desk.socket.close()
             return
+        desk.seat = auth.living(self.db, {desk.session}, self.clock()).get(desk.session, desk.seat)
         self._tell_news()                            # the others first; then `last` is where this one joins
         now = self.clock()
         missed = history.events_after(self.db, desk.after, REPLAY_LIMIT + 1) if desk.after is not None else []
         if len(missed) > REPLAY_LIMIT:
             missed = []                              # away for too long: what rings now is all it needs
-        out = b"".join(self._message(event, now) for event in missed if event.id <= self.last)
-        out += _frame(self.last, self.teller.now(now))
+        told = [(event.id, self.teller.event(event, now)) for event in missed if event.id <= self.last]
+        out = b"".join(_frame(event_id, body) for event_id, body in told if desk.seat.sees(body.get("trunk_key")))
+        living = self.teller.now(now)
+        living["calls"] = [call for call in living["calls"] if desk.seat.sees(call["trunk_key"])]
+        out += _frame(self.last, living)
         _tune(desk.socket)
         self.desks[desk.socket.fileno()] = desk
         self.epoll.register(desk.socket.fileno(), desk.wants())
@@ -163,13 +169,12 @@ class _Loop:
             for event in news:
                 self.last = event.id
                 if self.desks:
-                    message = self._message(event, self.clock())
+                    body = self.teller.event(event, self.clock())
+                    message = _frame(event.id, body)
                     for desk in list(self.desks.values()):
-                        self._send(desk, message)
+                        if desk.seat.sees(body.get("trunk_key")):
+                            self._send(desk, message)
         self._drop_logged_out()
-
-    def _message(self, event: history.Event, now: datetime) -> bytes:
-        return _frame(event.id, self.teller.event(event, now))
 
     def _heartbeat(self) -> None:
         self._drop_logged_out()
@@ -183,6 +188,8 @@ class _Loop:
         for desk in list(self.desks.values()):
             if desk.session not in living:
                 self._drop(desk)
+            else:
+                desk.seat = living[desk.session]     # the owner may have given them other lines
 
     def _serve(self, desk: Desk, what: int) -> None:
         if what & GONE:

@@ -19,6 +19,8 @@ from appliance import chosen, settings
 from appliance.calls import owed
 from appliance.calls.owed import Owed
 from appliance.config import Box
+from appliance.people import seats
+from appliance.people.seats import Seat
 from appliance.store import db as store
 from appliance.texts import conversations
 from web import auth, helptopics, origins, places, roles, undo
@@ -93,6 +95,20 @@ class Office:
         return self.session is not None and roles.may(self.session.role, mark)
 
     @property
+    def seat(self) -> Seat:
+        """The desk phone, the lines and the mute of who is asking."""
+        if "deskbell.seat" not in request.environ:
+            request.environ["deskbell.seat"] = seats.of_user(self.db, self.session.user_id) if self.session else Seat()
+        found: Seat = request.environ["deskbell.seat"]
+        return found
+
+    @property
+    def my_phone(self) -> str:
+        """The desk phone that rings first when this user calls out from the screen, "" when none does."""
+        number = self.seat.extension or ""
+        return number if self.may("staff") and number in {it.number for it in self.box.extensions} else ""
+
+    @property
     def upload(self) -> Upload:
         """What the form of a route with upload=… brought; the file is gone after this request unless it is moved."""
         given: Upload = request.environ["deskbell.upload"]
@@ -135,11 +151,11 @@ class Office:
         return f"{request.environ['wsgi.url_scheme']}://{header('Host')}"
 
     def render(self, template: str, **given: Any) -> str:
-        theme, beside = request.get_cookie("theme"), self._beside()
+        theme, beside, set_ = request.get_cookie("theme"), self._beside(), settings.read(self.db)
         return self._environments[self.words.language].get_template(template).render(
             words=self.words, session=self.session, token=self.token(), now=self.clock(),
-            theme=theme if theme in THEMES else None, path=request.path, box=self.box,
-            shop=settings.read(self.db).shop_name, languages={key: NAMES.get(key, key) for key in self.languages.all},
+            theme=theme if theme in THEMES else None, path=request.path, box=self.box, seat=self.seat,
+            shop=set_.shop_name, house=set_, languages={key: NAMES.get(key, key) for key in self.languages.all},
             event=request.environ.get("deskbell.event", 0), is_demo=self.box.demo is not None,
             help_topic=helptopics.topic_of(request.path) if self.session else "", may=self.may,
             places=places.frame(self.may), beside=beside, unread=beside["unread"], toast=self._toast(), **given)
@@ -180,6 +196,7 @@ class Office:
                                   lstrip_blocks=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
         environment.install_gettext_translations(words.catalogue, newstyle=True)   # type: ignore[attr-defined]
         environment.globals["static"] = self.static_url
+        environment.globals["my_phone"] = lambda: self.my_phone
         environment.globals["origin"] = lambda number: origins.told(number, words, self.box.country)
         return environment
 

@@ -5,9 +5,9 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from appliance.calls import history, tocall
+from appliance.calls import history, known, phone, tocall
 from appliance.config import Box
-from appliance.people import numbers
+from appliance.people import notes, numbers
 from appliance.store.db import iso
 from web import origins
 
@@ -44,19 +44,26 @@ class Teller:
         return {"kind": "now", "at": iso(now), "calls": [self.call(call, now) for call in history.live(self.db)]}
 
     def call(self, call: history.Call, now: datetime) -> dict[str, Any]:
-        """One call; `age_ms` since it began, so that a browser's wrong clock does no harm."""
-        return {
+        """One call; `age_ms` since it began, so that a browser's wrong clock does no harm.
+
+        While it lives also what is known of the caller; after that a desk keeps what it was told.
+        """
+        number = call.number if call.presentation == "allowed" else None
+        body = {
             "call_id": call.id,
             "state": "ringing" if call.is_ringing else "talking" if call.is_live else "ended",
             "direction": call.direction,
             "name": call.name,
             "contact": call.contact,
+            "contact_id": call.contact_id,
             "number": call.number,
             "shown": self.shown(call),
             "presentation": call.presentation,
-            **origins.everywhere(call.number if call.presentation == "allowed" else None, self.box.country),
+            **origins.everywhere(number, self.box.country),
             "trunk": self.trunks.get(call.trunk or "", call.trunk),
+            "trunk_key": call.trunk,
             "extension": self.extensions.get(call.extension or "", call.extension),
+            "extension_number": call.extension,
             "outcome": call.outcome,
             "text": call.text_state,
             "refusal": call.refusal,
@@ -67,8 +74,11 @@ class Teller:
             "ring_ms": call.ring_ms,
             "talk_ms": call.talk_ms,
             "age_ms": max(0, round((now - call.started_at).total_seconds() * 1000)),
-            "last": [self._past(past) for past in history.latest_of(self.db, call)] if call.is_live else [],
+            **self._written(call.id),
         }
+        if not call.is_live:
+            return body | {"last": []}
+        return body | self._phone(call) | self._known(call, now)
 
     def shown(self, call: history.Call) -> str | None:
         """The number as people write it here; None when the line gave none to show."""
@@ -76,6 +86,36 @@ class Teller:
             return None
         return numbers.shown(call.number, self.box.country) if call.number else call.caller_id or None
 
-    def _past(self, call: history.Call) -> dict[str, Any]:
-        return {"call_id": call.id, "direction": call.direction, "outcome": call.outcome,
-                "started_at": iso(call.started_at), "ring_ms": call.ring_ms, "talk_ms": call.talk_ms}
+    def _written(self, call_id: int) -> dict[str, Any]:
+        """What the desks wrote of this call: its note and what it was about."""
+        note = notes.of_call(self.db, call_id)
+        row = self.db.execute("SELECT disposition FROM call WHERE id = ?", (call_id,)).fetchone()
+        return {"note": {"text": note.text, "by": note.by} if note else None, "disposition": row["disposition"]}
+
+    def _phone(self, call: history.Call) -> dict[str, Any]:
+        """How the call stands by what was asked of the telephone, and the last that was asked."""
+        if call.is_ringing:
+            return {"phone": "", "order": None}
+        last = self.db.execute("SELECT id, kind, extension, state, reason FROM phone_order WHERE call_id = ? "
+                               "ORDER BY id DESC LIMIT 1", (call.id,)).fetchone()
+        return {"phone": phone.standing(self.db, call.id), "order": dict(last) if last else None}
+
+    def _known(self, call: history.Call, now: datetime) -> dict[str, Any]:
+        its = known.of(self.db, call.number, call.contact_id, call.id, now)
+        return {
+            "last": [self._past(past) for past in history.latest_of(self.db, call)],
+            "card": {"company": its.face.company, "is_vip": its.face.is_vip, "is_blocked": its.face.is_blocked,
+                     "blocked_reason": its.face.blocked_reason, "labels": its.face.labels} if its.face else None,
+            "before": {"text": its.note.text, "by": its.note.by, "at": iso(its.note.at)} if its.note else None,
+            "owed": {"times": its.owed, "at": iso(its.owed_at)} if its.owed_at else None,
+            "promised": [{"about": one.about, "due_at": iso(one.due_at), "for_user": one.for_user}
+                         for one in its.promised],
+            "unread": {"count": its.unread, "text": its.unread_text} if its.unread else None,
+            "waiting": its.waiting,
+            "takes_texts": bool(call.number) and numbers.kind(call.number or "") is numbers.Kind.MOBILE,
+        }
+
+    def _past(self, past: history.Call) -> dict[str, Any]:
+        return {"call_id": past.id, "direction": past.direction, "outcome": past.outcome,
+                "started_at": iso(past.started_at), "ring_ms": past.ring_ms, "talk_ms": past.talk_ms,
+                "extension": self.extensions.get(past.extension or "", past.extension)}

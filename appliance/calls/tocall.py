@@ -102,9 +102,12 @@ def open_count(db: sqlite3.Connection, now: datetime) -> int:
 
 
 def end(db: sqlite3.Connection, callback_id: int, state: str, now: datetime) -> bool:
-    """True when it was open and is now done or cancelled; call it inside write()."""
-    return db.execute("UPDATE callback SET state = ?, updated_at = ? WHERE id = ? AND state = 'open'",
-                      (state, iso(now), callback_id)).rowcount == 1
+    """True when it was open and is now done or cancelled; the desks let go of it. Call it inside write()."""
+    is_done = db.execute("UPDATE callback SET state = ?, updated_at = ? WHERE id = ? AND state = 'open'",
+                         (state, iso(now), callback_id)).rowcount == 1
+    if is_done:
+        _tell(db, callback_id, now)
+    return is_done
 
 
 def reopen(db: sqlite3.Connection, callback_id: int, now: datetime) -> bool:
@@ -117,9 +120,17 @@ def reopen(db: sqlite3.Connection, callback_id: int, now: datetime) -> bool:
 def put_off(db: sqlite3.Connection, callback_id: int, due_at: datetime, now: datetime) -> bool:
     """True when it was open; the desks are reminded anew when the new time comes."""
     db.execute("DELETE FROM event WHERE callback_id = ? AND kind = 'reminder'", (callback_id,))
-    return db.execute("""
+    is_open = db.execute("""
         UPDATE callback SET due_at = ?, reminded_at = NULL, updated_at = ?
         WHERE id = ? AND state = 'open'""", (iso(due_at), iso(now), callback_id)).rowcount == 1
+    if is_open:
+        _tell(db, callback_id, now)
+    return is_open
+
+
+def _tell(db: sqlite3.Connection, callback_id: int, now: datetime) -> None:
+    """A reminder that stands at the desks is over."""
+    db.execute("INSERT INTO event (at, kind, callback_id) VALUES (?, 'note', ?)", (iso(now), callback_id))
 
 
 def attend(db: sqlite3.Connection, now: datetime) -> int:

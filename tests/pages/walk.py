@@ -26,6 +26,7 @@ WHO: list[tuple[str, set[str]]] = [
     (r"/recording/\d+/delete\b", OWNER),
     (r"/(events|owed|history|call|calls|recordings?|texts|campaigns?|templates|optouts|tocall|callbacks?)\b", DESK),
     (r"/(customers?|contacts?|groups?|tags?|cards?|notes?)\b", DESK),
+    (r"/(pop|dial)\b", DESK),
     (r"/(statistics)\b", OWNER),
     (r"/demo/", DESK),
     (r"/$", DESK),
