@@ -93,6 +93,35 @@ def write(sink: BinaryIO, manifest: Manifest, opened: Callable[[File], BinaryIO]
         sealed.close()
 
 
+class Hashed:
+    """A file whose bytes are hashed as they pass."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._seen = file, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._seen.update(data)
+        return self._file.write(data)
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._seen.update(data)
+        return data
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def rest(self) -> str:
+        """The SHA-256 of all of it, read to its end."""
+        while self.read(PIECE):
+            pass
+        return self.sha256
+
+    @property
+    def sha256(self) -> str:
+        return self._seen.hexdigest()
+
+
 class Reader:
     """A backup being read: its manifest, proved to fit, then its files in order.
 

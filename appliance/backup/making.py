@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from appliance import config
 from appliance.backup import age, archive, proving, snapshot
@@ -41,7 +41,7 @@ def make(job: Job, place: Place, recordings: str, passphrase: str, now: datetime
             manifest = _manifest(job, schema, tables, recordings, sources, now)
             name = file_name(job.box, now, job.row_id, bool(passphrase))
             try:
-                _put(job, place, name, manifest, sources, passphrase, log_n)
+                written = _put(job, place, name, manifest, sources, passphrase, log_n)
                 break
             except (ArchiveError, FileNotFoundError):
                 if again == TRIES - 1:
@@ -50,7 +50,7 @@ def make(job: Job, place: Place, recordings: str, passphrase: str, now: datetime
         shutil.rmtree(folder, ignore_errors=True)
     try:
         with place.get(name) as back:
-            proving.prove(job, back, passphrase, hashlib.sha256(manifest.as_bytes()).hexdigest())
+            proving.prove(job, back, passphrase, hashlib.sha256(manifest.as_bytes()).hexdigest(), written)
     except (ArchiveError, age.AgeError):
         place.remove(name)                      # what is not good must not be there on the day it is needed
         raise
@@ -63,13 +63,17 @@ def file_name(box: Box, now: datetime, row_id: int, is_encrypted: bool) -> str:
 
 
 def _put(job: Job, place: Place, name: str, manifest: Manifest, sources: dict[str, Path], passphrase: str,
-         log_n: int) -> None:
+         log_n: int) -> str:
+    """The SHA-256 of the file."""
     job.begin("copying", manifest.total_bytes)
     job.put(file=name, is_encrypted=int(bool(passphrase)), taken_at=manifest.taken_at, counts=_counts(manifest),
             manifest_sha256=hashlib.sha256(manifest.as_bytes()).hexdigest())
     with place.put(name) as sink:
-        archive.write(sink, manifest, lambda file: _open(sources[file.name]), passphrase, job.went, log_n)
-    job.put(size_bytes=place.names().get(name))
+        hashed = archive.Hashed(sink)
+        archive.write(cast(BinaryIO, hashed), manifest, lambda file: _open(sources[file.name]), passphrase, job.went,
+                      log_n)
+    job.put(size_bytes=place.names().get(name), file_sha256=hashed.sha256)
+    return hashed.sha256
 
 
 def _manifest(job: Job, schema: str, tables: snapshot.Tables, recordings: str, sources: dict[str, Path],

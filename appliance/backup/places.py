@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import shutil
@@ -13,12 +14,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from appliance.store.files import flush_folder
 
 NAME = re.compile(r"deskbell-[A-Za-z0-9._-]{1,64}-[0-9]{8}T[0-9]{6}Z(?:-[0-9]{1,18})?\.tar\.zst(?:\.age)?", re.ASCII)
 ASIDE = ".part"
+FLUSH_BYTES = 8 * 1024 * 1024
 STICKS = (Path("/media"), Path("/run/media"), Path("/mnt"))
 FOLDER = "Deskbell"                # on a stick
 MOUNTS = Path("/proc/self/mountinfo")
@@ -53,6 +55,20 @@ class Stick:
     label: str
 
 
+class Steady(io.FileIO):
+    """A file that goes to the disk in small pieces, so that no commit of a call waits behind a gigabyte."""
+
+    unflushed = 0
+
+    def write(self, data: Any, /) -> int:
+        written = super().write(data)
+        self.unflushed += written
+        if self.unflushed >= FLUSH_BYTES:
+            os.fdatasync(self.fileno())
+            self.unflushed = 0
+        return written
+
+
 class Folder:
     """A folder of this machine. what: as a sentence begins with it, such as "The USB stick"."""
 
@@ -75,8 +91,8 @@ class Folder:
                 left.unlink()
             try:
                 descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, self._mode)
-                with open(descriptor, "wb", buffering=1024 * 1024) as file:
-                    yield file
+                with io.BufferedWriter(Steady(descriptor, "wb"), 1024 * 1024) as file:
+                    yield cast(BinaryIO, file)
                     file.flush()
                     os.fsync(file.fileno())
                     os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)   # it is proved from the disk

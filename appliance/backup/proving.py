@@ -7,23 +7,27 @@ import shutil
 import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from appliance.backup import snapshot
-from appliance.backup.archive import STORE, ArchiveError, File, Manifest, Reader
+from appliance.backup.archive import STORE, ArchiveError, File, Hashed, Manifest, Reader
 from appliance.backup.job import Job, work_folder
+from appliance.backup.places import Steady
 from appliance.store import db as store
 from appliance.store import migrations
 
 
-def prove(job: Job, source: BinaryIO, passphrase: str, manifest_sha256: str) -> Manifest:
-    """What the backup holds, once it is proved. manifest_sha256 is of the manifest taken from the live store.
+def prove(job: Job, source: BinaryIO, passphrase: str, manifest_sha256: str, file_sha256: str) -> Manifest:
+    """What the backup holds, once it is proved. manifest_sha256: of the manifest taken from the live store.
 
     Raises ArchiveError or WrongPassphraseError.
     """
     scratch = fresh(work_folder(job.box) / "proof")
     try:
-        manifest = unpack(job, source, passphrase, scratch, manifest_sha256)
+        hashed = Hashed(source)
+        manifest = unpack(job, cast(BinaryIO, hashed), passphrase, scratch, manifest_sha256)
+        if hashed.rest() != file_sha256:
+            raise ArchiveError("The file is not as it was written.")
         check(scratch / STORE, manifest, job)
         return manifest
     finally:
@@ -47,7 +51,7 @@ def unpack(job: Job, source: BinaryIO, passphrase: str, folder: Path, manifest_s
             return None
         path = folder / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+        return cast(BinaryIO, Steady(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb"))
 
     reader.files(take, job.went)
     return reader.manifest

@@ -12,8 +12,9 @@ from pathlib import Path
 from appliance.store import db as store
 
 STEP_PAGES = 512                   # 2 MB between two looks at whether to go on
-FLUSH_STEPS = 8                    # the disk gets a copy in pieces, so that no commit waits behind a gigabyte
+FLUSH_BYTES = 8 * 1024 * 1024      # the disk gets a copy in pieces, so that no commit waits behind a gigabyte
 ROWS = 2000
+VACUUM_STEPS = 20_000              # of SQLite's machine, between two looks: some 5 MB
 Progress = Callable[[int, int], None]       # done and total; raises to stop the work
 
 
@@ -45,12 +46,29 @@ def copy(source: Path, copy_to: Path, compact_to: Path, progress: Progress) -> t
     made = sqlite3.connect(copy_to, isolation_level=None)
     try:
         made.execute("PRAGMA journal_mode = delete")
+        made.set_progress_handler(_flusher(compact_to, progress), VACUUM_STEPS)
         made.execute("VACUUM INTO ?", (str(compact_to),))      # leaves behind what was deleted: pages keep it
     finally:
         made.close()
     flush(compact_to)
     copy_to.unlink()
     return steps, tables
+
+
+def _flusher(path: Path, progress: Progress) -> Callable[[], int]:
+    """What SQLite calls while it writes `path`: the disk gets it in pieces; an exception stops it."""
+    flushed = 0
+
+    def went() -> int:
+        nonlocal flushed
+        size = path.stat().st_size if path.exists() else 0
+        if size - flushed >= FLUSH_BYTES:
+            flush(path)
+            flushed = size
+        progress(0, 0)
+        return 0
+
+    return went
 
 
 def _copy_pages(live: sqlite3.Connection, path: Path, progress: Progress) -> None:
@@ -63,7 +81,7 @@ def _copy_pages(live: sqlite3.Connection, path: Path, progress: Progress) -> Non
     def went(_status: int, left: int, total: int) -> None:
         nonlocal step
         step += 1
-        if step % FLUSH_STEPS == 0:
+        if step * STEP_PAGES * page_bytes % FLUSH_BYTES == 0:
             os.fdatasync(descriptor)
         progress((total - left) * page_bytes, total * page_bytes)
 

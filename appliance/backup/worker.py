@@ -179,11 +179,11 @@ class Worker:
         self._seen(at, None, free)
 
     def _prove(self, job: Job, at: rows.Place, one: rows.Backup) -> None:
-        wanted = self.db.execute("SELECT manifest_sha256 FROM backup WHERE id = ?", (one.id,)).fetchone()[0]
+        wanted = self.db.execute("SELECT manifest_sha256, file_sha256 FROM backup WHERE id = ?", (one.id,)).fetchone()
         assert one.file is not None
         passphrase = secrets.passphrase(self.db, self.key) if one.is_encrypted else ""
         with self._at(at) as there, there.get(one.file) as back:
-            proving.prove(job, back, passphrase or "", wanted)
+            proving.prove(job, back, passphrase or "", wanted["manifest_sha256"], wanted["file_sha256"])
 
     def _seen(self, at: rows.Place, trouble: str | None, free: int | None) -> None:
         with write(self.db):

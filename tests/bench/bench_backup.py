@@ -62,7 +62,7 @@ def fill(box: Box, mb: int) -> None:
             db.executemany("""
                 INSERT INTO sms (direction, number, text, state, created_at, due_at, updated_at)
                 VALUES ('in', ?, ?, 'received', ?, ?, ?)""",
-                [(f"+4917{n % 10**8:08}", f"Text {n} " + "word " * 40, stamp(n), stamp(n), stamp(n)) for n in batch])
+                [(f"+4917{n % 10**8:08}", f"Text {n} " + "word " * 300, stamp(n), stamp(n), stamp(n)) for n in batch])
             call += 5000
         db.execute("PRAGMA wal_checkpoint(PASSIVE)")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

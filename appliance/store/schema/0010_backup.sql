@@ -43,6 +43,7 @@ CREATE TABLE backup (
   size_bytes INTEGER,
   is_encrypted INTEGER NOT NULL DEFAULT 0 CHECK (is_encrypted IN (0, 1)),
   manifest_sha256 TEXT,                                -- of what the live store was at taken_at
+  file_sha256 TEXT,                                    -- of the file as it was written
   counts TEXT CHECK (counts IS NULL OR json_valid(counts)),
   done_bytes INTEGER NOT NULL DEFAULT 0,               -- of the step that runs
   total_bytes INTEGER NOT NULL DEFAULT 0,
