@@ -78,8 +78,8 @@ CHOICES: dict[str, tuple[str | int, ...]] = {
     "abandon_under_s": (0, 2, 3, 5, 10, 15, 20)}
 TIMES: dict[str, Callable[[str], object]] = {
     "opening_hours": hours.parse, "closed_until": hours.until, "quiet_from": hours.minutes,
-    "quiet_until": hours.minutes, "broadcast_from": hours.minutes, "broadcast_until": hours.minutes, "backup_at": hours.minutes,
-    "special_days": holidays.parse}
+    "quiet_until": hours.minutes, "broadcast_from": hours.minutes, "broadcast_until": hours.minutes,
+    "backup_at": hours.minutes, "special_days": holidays.parse}
 FITS: dict[str, tuple[Callable[[str], bool], str]] = {       # and what is wanted; "" is always good
     "country": (numbers.is_country, "two capital letters, such as DE"),
     "ncid_allow": (are_networks, "networks or addresses by commas, such as 192.168.2.0/24"),

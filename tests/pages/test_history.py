@@ -168,7 +168,8 @@ def test_filters_keep_what_they_say(office: Office, amy: Browser) -> None:
     out = office.call(direction="out")
     office.ended(out, "missed")
     for show, expected in (("missed", [missed]), ("answered", [answered]), ("outgoing", [out])):
-        assert [int(found) for found in re.findall(r'<li id="call-(\d+)"', amy.get(f"/history?show={show}").text)] == expected
+        page = amy.get(f"/history?show={show}").text
+        assert [int(found) for found in re.findall(r'<li id="call-(\d+)"', page)] == expected
 
 
 def test_a_row_opens_without_script(office: Office, amy: Browser) -> None:

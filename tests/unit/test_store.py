@@ -70,7 +70,7 @@ def test_sqlite_is_one_without_the_wal_reset_bug() -> None:
 def test_every_table_of_ours_is_strict(db: sqlite3.Connection) -> None:
     tables = {row["name"]: row["strict"] for row in db.execute("PRAGMA table_list")
               if row["schema"] == "main" and row["type"] != "view"}
-    full_text = ("contact_search", "note_search", "line_name_search")                # virtual tables and their shadows cannot be
+    full_text = ("contact_search", "note_search", "line_name_search")     # virtual tables and their shadows cannot be
     loose = {name for name, strict in tables.items() if not strict and not name.startswith(("sqlite_", "_sqlite_"))
              and not (name.startswith(full_text) and name != "contact_search_key")}
     assert tables.keys() >= {"call", "leg", "event", "sms", "segment", "contact", "setting", "ledger_cursor"}
