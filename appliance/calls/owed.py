@@ -28,7 +28,8 @@ OPEN = """
         coalesce((SELECT max(started_at) FROM call AS spoken INDEXED BY call_number
                   WHERE spoken.number = side.number AND spoken.started_at >= :since
                     AND spoken.direction IN ('in', 'out')
-                    AND (spoken.outcome = 'answered' OR spoken.ended_at IS NULL AND spoken.answered_at IS NOT NULL)), ''),
+                    AND (spoken.outcome = 'answered'
+                         OR spoken.ended_at IS NULL AND spoken.answered_at IS NOT NULL)), ''),
         coalesce((SELECT max(created_at) FROM sms INDEXED BY sms_number
                   WHERE sms.number = side.number AND sms.created_at >= :since AND sms.direction = 'out'
                     AND sms.priority = :personal AND sms.campaign_id IS NULL AND sms.is_automatic = 0

@@ -39,6 +39,7 @@ def test_each_file_belongs_to_whom_it_is_for(box: Box) -> None:
         **{f"{name}_box.conf": ("root", "asterisk", "0o640") for name in ("globals", "pjsip", "manager", "cel")}}
     assert owners(box.secrets) == {
         "secret": ("root", "deskbell", "0o750"), "ami": ("root", ours, "0o640"),
+        "ami-phone": ("root", ours, "0o640"),
         "sip-101": ("root", "root", "0o640"), "sip-102": ("root", "root", "0o640")}
     assert owners(box.spool)["cel.db"] == ("asterisk", "deskbell-ledger", "0o660")
 
@@ -137,9 +138,11 @@ def test_the_manager_listens_to_loopback_and_may_do_no_more_than_is_needed(box: 
     provision(box)
     manager = written(box, "manager")
     assert "deny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255\n" in manager
-    may = {right for line in manager.splitlines() if line.startswith(("read", "write =")) for right in
-           line.split("=")[1].strip().split(",")}
-    assert not may & {"command", "originate", "config", "all", "dialplan", "agi"}, "CVE-2024-42365"
+    may = {part.partition("]")[0]: {right for line in part.splitlines() if line.startswith(("read", "write =")) for right
+                                    in line.split("=")[1].strip().split(",")} for part in manager.split("[")[1:]}
+    never = {"command", "config", "all", "dialplan", "agi"}
+    assert not may["deskbell"] & (never | {"originate", "call"}), "CVE-2024-42365"
+    assert not may["phone"] & (never | {"system"}) and may.keys() == {"deskbell", "phone"}
     assert f"secret = {(box.secrets / 'ami').read_text()}" in manager
 
 
