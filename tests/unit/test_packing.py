@@ -22,8 +22,9 @@ from appliance.store import db as store
 from tests.browser.sound import apart_db
 from tests.unit.tape import CALLER_HZ, NOW, STAFF_HZ, add_call, files, heard, row, talk, tape
 
-
 pytestmark = pytest.mark.xdist_group("opusenc")     # they look at every encoder there is
+
+
 def packed(box: Box, db: sqlite3.Connection) -> bool:
     found = packing.next_tape(db)
     assert found is not None
