@@ -164,4 +164,7 @@ def _b64(data: bytes) -> bytes:
 
 
 def _unb64(data: bytes) -> bytes:
-    return b64decode(data + b"=" * (-len(data) % 4), validate=True)
+    found = b64decode(data + b"=" * (-len(data) % 4), validate=True)
+    if _b64(found) != data:
+        raise ValueError("not the one way to write it")
+    return found
