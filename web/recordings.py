@@ -34,10 +34,10 @@ class Sound(NamedTuple):
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
-    app.get("/recording/<call_id:int>", callback=lambda call_id: _recording(office, call_id))
+    app.get("/recording/<call_id:int>", callback=lambda call_id: recording(office, call_id))
 
 
-def _recording(office: Office, call_id: int) -> HTTPResponse:
+def recording(office: Office, call_id: int) -> HTTPResponse:
     """As it is kept, or with ?as=wav as every browser can play it: the page's <source>s name both."""
     call, tape = history.one(office.db, call_id), library.tape(office.db, call_id)
     wanted = request.query.get("as", "")

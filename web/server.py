@@ -22,7 +22,7 @@ from appliance.config import Box, ConfigError
 from appliance.doors.postman import Postman
 from appliance.people import users
 from appliance.store import db as store
-from web import app, auth, certificate
+from web import api, app, auth, certificate
 from web.events import Hub
 from web.ncid import Ncid
 from web.office import Office
@@ -76,6 +76,17 @@ class _Request(HTTPRequest):
         if most and self.method == b"POST":
             self.server = _Roomier(self.server, most * ROOM)
         return bool(super().read_request_headers())      # type: ignore[no-untyped-call]
+
+    def simple_response(self, status: str, msg: str = "") -> None:
+        """What is refused before any page sees it: a program is told so in its own way."""
+        if not (self.path or b"").startswith(api.START.encode()):
+            super().simple_response(status, msg)      # type: ignore[no-untyped-call]
+            return
+        body = api.refused(int(status[:3])).encode()
+        self.close_connection = self.sent_headers = True
+        self.conn.wfile.write(
+            f"HTTP/1.1 {status}\r\nContent-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
+            "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n".encode() + body)
 
 
 class _Connection(HTTPConnection):
