@@ -22,11 +22,11 @@ from appliance.texts import conversations, templates
 from hw import pdu
 from web import forms
 from web.office import Office, header
+from web.pop import chips
 from web.tocall import here
 
 LONGEST_TEXT = 1000
 LATER_MIN = 15
-MOST_CHIPS = 12
 
 Said = dict[str, Any]
 
@@ -40,11 +40,6 @@ def routes(app: bottle.Bottle, office: Office) -> None:
              callback=lambda callback_id, what: _reminder(office, callback_id, what))
     app.post("/pop/mute", callback=lambda: _mute(office))
     app.post("/dial", callback=lambda: _dial(office))
-
-
-def dispositions(house: settings.Settings) -> list[str]:
-    """What a call can have been about, from the owner's own list."""
-    return list(dict.fromkeys(one.strip() for one in house.dispositions.split(",") if one.strip()))[:MOST_CHIPS]
 
 
 def _note(office: Office) -> Said:
@@ -67,7 +62,7 @@ def _note(office: Office) -> Said:
 def _outcome(office: Office) -> Said:
     """Marks what a call was about; the mark it has takes it away."""
     call_id, wanted = forms.row_id("call_id"), forms.field("outcome", 60)
-    if wanted and wanted not in dispositions(settings.read(office.db)):
+    if wanted and wanted not in chips(settings.read(office.db)):
         raise HTTPError(400)
     with store.write(office.db) as db:
         row = db.execute("SELECT disposition FROM call WHERE id = ?", (call_id,)).fetchone()

@@ -26,6 +26,7 @@ from appliance.texts import conversations
 from web import auth, helptopics, origins, places, roles, undo
 from web.events import Hub
 from web.language import NAMES, Languages, Words
+from web.pop import chips
 from web.upload import Upload
 from web.waiting import Waiting
 
@@ -155,7 +156,7 @@ class Office:
         return self._environments[self.words.language].get_template(template).render(
             words=self.words, session=self.session, token=self.token(), now=self.clock(),
             theme=theme if theme in THEMES else None, path=request.path, box=self.box, seat=self.seat,
-            shop=set_.shop_name, house=set_, languages={key: NAMES.get(key, key) for key in self.languages.all},
+            shop=set_.shop_name, house=set_, chips=chips(set_), languages={key: NAMES.get(key, key) for key in self.languages.all},
             event=request.environ.get("deskbell.event", 0), is_demo=self.box.demo is not None,
             help_topic=helptopics.topic_of(request.path) if self.session else "", may=self.may,
             places=places.frame(self.may), beside=beside, unread=beside["unread"], toast=self._toast(), **given)

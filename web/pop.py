@@ -8,8 +8,17 @@ from typing import Any
 from appliance.calls import history, known, phone, tocall
 from appliance.config import Box
 from appliance.people import notes, numbers
+from appliance.settings import Settings
 from appliance.store.db import iso
 from web import origins
+
+
+MOST_CHIPS = 12
+
+
+def chips(house: Settings) -> list[str]:
+    """What a call can have been about, from the owner's own list."""
+    return list(dict.fromkeys(one.strip() for one in house.dispositions.split(",") if one.strip()))[:MOST_CHIPS]
 
 
 class Teller:

@@ -9,6 +9,7 @@ import time
 
 from playwright.sync_api import Page, expect
 
+from appliance.store import db as store
 from tests.browser.conftest import Desk
 from tests.desk import Browser, Office
 
@@ -37,6 +38,12 @@ def ready(office: Office, who: Browser, desk: Desk, path: str = "/", **given: ob
     return page
 
 
+def phone_of(office: Office, user: str, extension: str | None) -> None:
+    """This desk phone is theirs."""
+    with store.write(office.db) as db:
+        db.execute("UPDATE user SET extension = ? WHERE name = ?", (extension, user))
+
+
 def test_the_pop_rises_when_another_process_writes_a_ringing_call(office: Office, amy: Browser, desk: Desk) -> None:
     page = ready(office, amy, desk)
     subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, sys.path[0], str(office.box.store)], check=True)
@@ -53,10 +60,10 @@ def test_the_pop_rises_when_another_process_writes_a_ringing_call(office: Office
 
 def test_the_pop_takes_no_focus_and_the_keys_reach_it(office: Office, amy: Browser, desk: Desk) -> None:
     page = ready(office, amy, desk)
-    page.locator(".chip").first.focus()
+    page.get_by_role("link", name="All calls").focus()
     office.call()
     expect(page.locator(".pop")).to_be_visible()
-    expect(page.locator(".chip").first).to_be_focused()
+    expect(page.get_by_role("link", name="All calls")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator(".pop")).to_be_visible()
     page.keyboard.press("F2")
@@ -65,7 +72,10 @@ def test_the_pop_takes_no_focus_and_the_keys_reach_it(office: Office, amy: Brows
     expect(page.locator(".pop")).to_have_count(0)
 
 
-def test_an_answered_call_turns_green_folds_and_leaves_after_the_call(office: Office, amy: Browser, desk: Desk) -> None:
+def test_a_call_taken_elsewhere_turns_green_folds_and_leaves_after_the_call(
+    office: Office, amy: Browser, desk: Desk
+) -> None:
+    phone_of(office, "Amy", "101")
     page = ready(office, amy, desk)
     call_id = office.call(contact="Margaret Osei")
     pop = page.locator(".pop")
@@ -75,7 +85,7 @@ def test_an_answered_call_turns_green_folds_and_leaves_after_the_call(office: Of
     expect(pop).to_have_class(re.compile("answered"))
     expect(pop).to_have_class(re.compile("thin"), timeout=8000)
     office.ended(call_id, "answered", talk_ms=62_000)
-    expect(pop).to_contain_text("Answered, 1 min 2 s")
+    expect(pop).to_contain_text("Workshop answered, 1 min 2 s")
     expect(pop).to_have_count(0, timeout=12_000)
 
 

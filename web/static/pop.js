@@ -1,15 +1,22 @@
-// The pop: rises while a call rings, stays until it is closed. All that callers wrote goes in as text, never as HTML.
+// The pops of a desk: they rise while a call rings, stay until they are closed, and are the same in all pages of a browser.
 import { listen } from "./stream.js";
+import * as bell from "./popbell.js";
+import { fill, has_answer, is_mine, part, who, write } from "./popcard.js";
 
-const FOLD_MS = 4000;        // an answered pop keeps its full size so long
-const LEAVE_MS = 8000;       // and leaves so long after the call; the history has it
-const LOST_MS = 3000;        // a shorter break is not worth a word
+const FOLD_MS = 4000;                // a call that another desk took keeps its full size so long
+const LEAVE_MS = 8000;               // and leaves so long after it was over; the history has it
+const KEPT_MS = 60 * 60 * 1000;      // one's own stays for the note, and goes then
+const MISSED_MS = 2 * KEPT_MS;       // a call missed while the browser slept still rises
+const LOST_MS = 3000;                // a shorter break is not worth a word
+const ASKED_MS = 12_000;             // an order to the telephone that is older was not heard
+const HERE_MS = 30_000;
 const MOST = 8;
 const words = document.getElementById("words").dataset;
 const dock = document.getElementById("dock");
-const zone = document.body.dataset.zone;
 const title = document.title;
-const language = document.documentElement.lang;
+const is_calm = matchMedia("(prefers-reduced-motion:reduce)");
+const names = ["pops", "closed", "drafts", "unfolded"];
+const asked = new Map();             // what this page asked of the telephone: a call's key, since when
 let ticking = 0;
 
 // What stands in the dock, kept over page changes and shared by all pages of the browser.
@@ -21,32 +28,34 @@ function keep(key, value) {
   memory[key] = value;
   try { localStorage.setItem("deskbell." + key, JSON.stringify(value)); } catch { /* private windows may refuse; this page still has it */ }
 }
+const key_of = pop => pop.key ?? "c" + pop.call_id;
+const pops_now = () => kept("pops", []).map(pop => ({ ...pop, key: key_of(pop) }));
+const find = key => pops_now().find(pop => pop.key === key);
+const draft_of = key => kept("drafts", {})[key];
 
-const fill = (pattern, given) => pattern.replace(/\{(\w+)\}/g, (_, name) => given[name]);
-const clock = s => `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
-function span(ms) {
-  const s = Math.round(ms / 1000), min = Math.floor(s / 60), h = Math.floor(min / 60);
-  if (h) return fill(words.hours, { h, min: min % 60 });
-  return min ? fill(words.minutes, { min, s: s % 60 }) : fill(words.seconds, { s });
+async function ask_box(path, form) {
+  const headers = { Accept: "application/json", "X-Deskbell-Token": document.body.dataset.token };
+  const answer = await fetch(path, form ? { method: "POST", body: new URLSearchParams(form), headers } : { headers }).catch(() => null);
+  if (!answer?.ok) return { refused: words.unsent, is_lost: true };
+  return answer.json();
 }
-const rank = call => call.state === "ringing" ? 0 : 1;      // what rings stands above what is over
-const who = call => call.name || call.shown || (call.presentation === "withheld" ? words.withheld : words.unavailable);
-function origin(call) {      // "Berlin, landline"; a page may have kept a call from before it was told
-  const region = (call.region || {})[language] || "";
-  const kind = { mobile: words.mobile, landline: words.landline, either: words.either, service: words.service }[call.number_kind] || "";
-  return region && kind ? fill(words.from, { region, kind }) : region || kind;
-}
-const outcome = call => call.direction === "out" ? words.outcomeOut
-  : words["outcome" + call.outcome[0].toUpperCase() + call.outcome.slice(1)] || call.outcome;
 
-function take({ event, id }) {
+function take({ event, id, rings, notifies }) {
   if (id) keep("last", id);
   if (event.kind === "now") {
     const living = new Set(event.calls.map(call => call.call_id));
-    keep("pops", kept("pops", []).filter(call => call.state === "ended" || living.has(call.call_id)));
-    event.calls.forEach(update);
+    keep("pops", pops_now().filter(pop => !pop.call_id || pop.state === "ended" || living.has(pop.call_id)));
+    event.calls.forEach(call => update({ ...call, kind: "now" }));
+  } else if (event.callback_id) {
+    remind(event);
   } else if (event.state) {
-    update(event);
+    if (update(event) && event.state === "ringing" && event.direction === "in") {
+      if (rings !== false) bell.ring();
+      if (notifies !== false && !(document.visibilityState === "visible" && document.hasFocus())) {
+        bell.show("c" + event.call_id, who(event), sentence(event), "/call/" + Number(event.call_id));
+      }
+    }
+    if (event.kind === "phone") settle(event);
   }
   lost(event.kind);
   if (event.kind === "out") {
@@ -57,99 +66,231 @@ function take({ event, id }) {
   document.dispatchEvent(new CustomEvent("deskbell", { detail: { event, id } }));
 }
 
-function update(call) {
-  let pops = kept("pops", []);
-  const old = pops.find(pop => pop.call_id === call.call_id);
-  if (!old && (call.state !== "ringing" || call.direction !== "in" || kept("closed", []).includes(call.call_id))) return;
-  const turned = !old || old.state !== call.state;
-  const now = { ...call, last: call.state === "ended" ? old.last : call.last, turned_at: turned ? Date.now() : old.turned_at };
-  pops = pops.filter(pop => pop.call_id !== call.call_id);
-  keep("pops", [...pops, now].sort((a, b) => rank(a) - rank(b) || b.call_id - a.call_id).slice(0, MOST));
-  if (!old && document.visibilityState === "visible") {
-    const said = { who: who(call), line: call.trunk };
-    document.getElementById("pop-alert").textContent = fill(call.trunk ? words.alert : words.alertBare, said);
-  }
+const sentence = call => call.direction === "out" ? fill(words.alertOut, { who: who(call) })
+  : fill(call.trunk ? words.alert : words.alertBare, { who: who(call), line: call.trunk });
+
+// Whether a call of which nothing stands here rises now.
+function rises(call) {
+  const is_closed = kept("closed", []).includes("c" + call.call_id);
+  if (call.phone === "parked" && words.phone) return !is_closed || call.kind === "phone";
+  if (is_closed) return false;
+  if (call.direction === "out") return call.state !== "ended" && (is_mine(call) || Boolean(words.outgoing) && call.state === "ringing");
+  if (call.direction !== "in") return false;
+  if (call.state === "ended") return call.outcome === "missed" && call.kind === "ringing" && Date.now() - call.seen_at < MISSED_MS;
+  return call.state === "ringing" || is_mine(call);
 }
 
-function close(ids) {
-  keep("closed", [...ids, ...kept("closed", [])].slice(0, 50));
-  keep("pops", kept("pops", []).filter(pop => !ids.includes(pop.call_id)));
+function update(call) {
+  const key = "c" + call.call_id, pops = pops_now(), old = pops.find(pop => pop.key === key);
+  if (!old && !rises(call)) return false;
+  const turned = !old || old.state !== call.state;
+  const last = call.state === "ended" ? old?.last ?? [] : call.last;
+  const now = { ...old, ...call, key, last, turned_at: turned ? Date.now() : old.turned_at };
+  if (turned && old && has_answer(now)) keep("unfolded", kept("unfolded", []).filter(one => one !== key));
+  put(pops, now);
+  if (old?.state === "ringing" && call.state !== "ringing") bell.unshow(key);
+  if (!old) alert(sentence(call) + (call.owed ? " " + words.alertOwed : ""));
+  return !old;
+}
+
+function remind(event) {
+  const key = "r" + event.callback_id, pops = pops_now();
+  const is_due = event.kind === "reminder" && event.number && (!event.for_user || event.for_user === words.user);
+  if (!is_due) return void keep("pops", pops.filter(pop => pop.key !== key));
+  put(pops, { ...event, key, state: "due", seen_at: Date.now() });
+  alert(fill(words.alertDue, { who: event.name || event.shown }));
+}
+
+function put(pops, now) {
+  const rank = pop => pop.state === "ringing" ? 0 : pop.state === "talking" && is_mine(pop) ? 1 : 2;      // what rings is on top
+  const all = [...pops.filter(pop => pop.key !== now.key), now].sort((a, b) => rank(a) - rank(b) || b.seen_at - a.seen_at);
+  keep("pops", all.filter((pop, place) => place < MOST || draft_of(pop.key)));
+}
+
+function alert(text) {
+  if (document.visibilityState === "visible") document.getElementById("pop-alert").textContent = text;
+}
+
+function close(keys) {
+  keys.filter(draft_of).forEach(save);
+  keep("closed", [...keys, ...kept("closed", [])].slice(0, 50));
+  keep("pops", pops_now().filter(pop => !keys.includes(pop.key)));
+  keys.forEach(bell.unshow);
   render();
 }
 
-const has_answer = call => call.state === "talking" || call.outcome === "answered";
-const is_over = call => call.state === "ended" && has_answer(call) && Date.now() - call.turned_at > LEAVE_MS;
+function is_over(pop) {
+  if (pop.state !== "ended" || !has_answer(pop) || is_held(pop)) return false;
+  return Date.now() - pop.turned_at > (words.phone && !is_mine(pop) ? LEAVE_MS : KEPT_MS);
+}
+
+// Somebody is at it: it neither folds nor leaves.
+function is_held(pop) {
+  const node = frame(pop.key);
+  return Boolean(draft_of(pop.key) || node?.contains(document.activeElement) || node && !part(node, "compose")?.hidden && part(node, "compose"));
+}
+
+function is_folded(pop, place) {
+  if (is_held(pop) || kept("unfolded", []).includes(pop.key) || pop.state === "talking" && is_mine(pop)) return false;
+  return place > 0 || has_answer(pop) && !is_mine(pop) && Date.now() - pop.turned_at > FOLD_MS;
+}
+
+const frame = key => dock.querySelector(`.pop[data-key="${CSS.escape(key)}"]`);
 
 function render() {
-  const pops = kept("pops", []).filter(call => !is_over(call));
+  const pops = pops_now().filter(pop => !is_over(pop));
   for (const node of [...dock.querySelectorAll(".pop")]) {
-    if (!pops.some(call => node.dataset.call === String(call.call_id))) node.remove();
+    if (!pops.some(pop => node.dataset.key === pop.key)) node.remove();
   }
-  pops.forEach((call, place) => {
-    let node = dock.querySelector(`.pop[data-call="${Number(call.call_id)}"]`);
+  pops.forEach((pop, place) => {
+    let node = frame(pop.key);
     if (!node) {
-      node = document.getElementById("pop").content.firstElementChild.cloneNode(true);
-      node.dataset.call = call.call_id;
-      write_past(node, call);
+      node = document.getElementById(pop.key[0] === "r" ? "pop-reminder" : "pop").content.firstElementChild.cloneNode(true);
+      node.dataset.key = pop.key;
     }
-    if (dock.children[place] !== node) dock.insertBefore(node, dock.children[place] || null);
-    write(node, call);
-    const is_folded = place > 0 || has_answer(call) && Date.now() - call.turned_at > FOLD_MS;
-    node.classList.toggle("thin", is_folded);
+    stand(node, place);
+    write(node, pop);
+    if (pop.call_id) note(node, pop);
+    node.classList.toggle("thin", pop.key[0] !== "r" && is_folded(pop, place));
   });
   closing(pops.length);
   dock.hidden = !pops.length;
-  const ringing = pops.find(call => call.state === "ringing");
-  document.title = ringing ? fill(words.alertBare, { who: who(ringing) }) + " · Deskbell" : title;
+  const ringing = pops.find(pop => pop.state === "ringing" && pop.direction === "in");
+  if (!ringing) bell.hush();
+  const is_told = ringing && (is_calm.matches || Math.floor(Date.now() / 1000) % 2 === 0);
+  document.title = is_told ? fill(words.alertBare, { who: who(ringing) }) + " · Deskbell" : title;
   clearTimeout(ticking);
   if (pops.length) ticking = setTimeout(render, 1000 - Date.now() % 1000);
 }
 
-const part = (node, name) => node.querySelector(`[data-of="${name}"]`);
-
-function write(node, call) {
-  const set = (name, text) => { const place = part(node, name); if (place.textContent !== text) place.textContent = text; };
-  const is_new = call.number && call.contact === null && !call.name && !call.last.length;
-  node.classList.toggle("answered", has_answer(call));
-  node.classList.toggle("missed", call.state === "ended" && !has_answer(call));
-  node.classList.toggle("ringing", call.state === "ringing");
-  set("name", is_new ? words.new : who(call));
-  set("number", is_new || call.name ? call.shown || who({ ...call, name: null }) : "");
-  set("origin", origin(call));
-  set("state", state(call));
-  set("clock", call.state === "ended" ? "" : clock(Math.max(0, Math.floor((Date.now() - call.seen_at) / 1000))));
-  part(node, "link").href = "/call/" + Number(call.call_id);
-  node.setAttribute("aria-label", who(call));
-  node.querySelector("[data-do=close-pop]").setAttribute("aria-label", words.close);
+// Puts a pop at its place without taking the focus from whoever types in it.
+function stand(node, place) {
+  if (dock.children[place] === node) return;
+  const focus = node.contains(document.activeElement) ? document.activeElement : null;
+  const at = focus?.selectionStart;
+  dock.insertBefore(node, dock.children[place] || null);
+  focus?.focus({ preventScroll: true });
+  if (at !== undefined && at !== null) focus.setSelectionRange(at, at);
 }
 
-function state(call) {
-  if (call.state === "ringing") return call.trunk ? fill(words.ringing, { line: call.trunk }) : words.ringingBare;
-  if (call.state === "talking") return call.extension ? fill(words.answered, { who: call.extension }) : words.answeredBare;
-  if (has_answer(call)) return fill(words.over, { outcome: outcome(call), span: span(call.talk_ms || 0) });
-  if (call.outcome === "missed") return fill(words.missed, { span: span(call.ring_ms || 0) });
-  return outcome(call);
+// The note box: what is being typed here, else what the box has.
+function note(node, pop) {
+  const box = node.querySelector("[data-of=write] textarea"), draft = draft_of(pop.key);
+  const text = draft ? draft.text : pop.note?.text || "";
+  if (box.value !== text && box !== document.activeElement) box.value = text;
+  if (box === document.activeElement && !draft && box.value !== text) box.value = text;
+  const is_others = pop.note && pop.note.by !== words.user && !draft;
+  const said = part(node, "note-said"), now = draft ? draft.trouble || words.typing : is_others ? fill(words.savedBy, { who: pop.note.by }) : pop.note ? words.saved : "";
+  if (said.textContent !== now) said.textContent = now;
 }
 
-function write_past(node, call) {
-  const last = part(node, "last");
-  part(node, "first").hidden = call.number === null || call.last.length > 0;
-  last.hidden = call.last.length === 0;
-  const day = new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { weekday: "short", day: "numeric", month: "short", timeZone: zone });
-  const hour = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
-  for (const past of call.last) {
-    const at = new Date(past.started_at);
-    const line = document.createElement("li"), what = document.createElement("a"), when = document.createElement("span");
-    const ms = past.talk_ms ?? past.ring_ms;
-    what.textContent = past.outcome === "missed" && past.direction === "in" ? fill(words.missed, { span: span(past.ring_ms || 0) })
-      : ms === null ? outcome(past) : fill(words.over, { outcome: outcome(past), span: span(ms) });
-    what.href = "/call/" + Number(past.call_id);
-    what.className = "plain";
-    when.textContent = (day.format(at) === day.format(new Date()) ? hour : day).format(at);
-    when.className = "q";
-    line.append(what, when);
-    last.querySelector("ul").append(line);
+function drafted(key, change) {
+  const drafts = kept("drafts", {});
+  if (change) drafts[key] = { ...drafts[key], ...change };
+  else delete drafts[key];
+  keep("drafts", drafts);
+}
+
+async function save(key) {
+  const draft = draft_of(key);
+  if (!draft) return;
+  const answer = await ask_box("/pop/note", { call_id: key.slice(1), note: draft.text, was: draft.was });
+  if (answer.refused) drafted(key, { trouble: answer.is_lost ? words.unsaved : answer.refused });
+  else {
+    if (draft_of(key)?.text === draft.text) drafted(key, null);
+    else drafted(key, { was: answer.note });
+    edit(key, { note: answer.note ? { text: answer.note, by: words.user } : null });
   }
+  render();
+}
+
+function edit(key, change) {
+  keep("pops", pops_now().map(pop => pop.key === key ? { ...pop, ...change } : pop));
+}
+
+async function mark(key, chip) {
+  const wanted = chip.getAttribute("aria-pressed") === "true" ? "" : chip.value;
+  const answer = await ask_box("/pop/outcome", { call_id: key.slice(1), outcome: wanted });
+  if (answer.refused) toast(answer.refused);
+  else edit(key, { disposition: answer.disposition });
+  render();
+}
+
+async function compose(node, pop) {
+  const form = part(node, "compose");
+  form.hidden = !form.hidden;
+  if (form.hidden) return;
+  form.querySelector("textarea").focus();
+  const { canned = [] } = await ask_box("/pop/canned?number=" + encodeURIComponent(pop.number));
+  const choice = form.querySelector("select");
+  choice.hidden = !canned.length;
+  choice.replaceChildren(choice.firstElementChild, ...canned.map(one => new Option(one.name, one.text)));
+}
+
+async function send(node, pop) {
+  const form = part(node, "compose"), said = part(node, "text-said");
+  const answer = await ask_box("/pop/text", { number: pop.number, text: form.elements.text.value });
+  said.hidden = false;
+  said.textContent = answer.refused || answer.said;
+  if (answer.refused) return;
+  form.reset();
+  form.hidden = true;
+}
+
+// The telephone: an order goes out, what became of it comes back as an event.
+async function order(node, key, kind, to = "") {
+  const said = part(node, "phone-said");
+  const say = text => { said.textContent = text; at_work(node, false); asked.delete(key); };
+  at_work(node, true);
+  said.textContent = words.asked;
+  const answer = await ask_box("/pop/phone", { call_id: key.slice(1), kind, to });
+  if (answer.refused) return say(answer.refused);
+  asked.set(key, answer.order);
+  setTimeout(() => { if (asked.get(key) === answer.order) say(words.unasked); }, ASKED_MS);
+}
+
+async function settle({ call_id, order: last }) {
+  const key = "c" + call_id, node = frame(key);
+  if (!node || !asked.has(key) || last && last.id < asked.get(key)) return;
+  const answer = await ask_box("/pop/order/" + asked.get(key));
+  asked.delete(key);
+  at_work(node, false);
+  part(node, "to").hidden = true;
+  part(node, "phone-said").textContent = answer.refused || "";
+}
+
+function at_work(node, is_busy) {
+  for (const button of node.querySelectorAll("[data-ask], [data-to], [data-of=to-word]")) button.disabled = is_busy;
+}
+
+function whom(node, kind) {
+  const form = part(node, "to"), is_open = !form.hidden && form.dataset.kind === kind;
+  form.dataset.kind = kind;
+  form.hidden = is_open;
+  for (const button of node.querySelectorAll("[data-to]")) button.setAttribute("aria-expanded", String(!is_open && button.dataset.to === kind));
+  part(node, "to-word").textContent = words[kind];
+  if (!is_open) form.elements.to.focus();
+}
+
+async function dial(number) {
+  const answer = await ask_box("/dial", { number });
+  toast(answer.refused || answer.said);
+  for (let until = Date.now() + ASKED_MS; answer.order && Date.now() < until;) {
+    await new Promise(done => setTimeout(done, 700));
+    const now = await ask_box("/pop/order/" + answer.order);
+    if (now.state === "refused") return toast(now.refused);
+    if (now.state === "done") return;
+  }
+  if (answer.order) toast(words.unasked);
+}
+
+function toast(text) {
+  document.querySelector(".toast")?.remove();
+  const node = document.getElementById("pop-toast").content.firstElementChild.cloneNode(true);
+  document.body.append(node);
+  node.querySelector("p").textContent = text;
+  node.querySelector("button").addEventListener("click", () => node.remove());
+  setTimeout(() => node.remove(), 10_000);
 }
 
 function closing(count) {
@@ -164,22 +305,23 @@ function closing(count) {
 
 let break_began = 0;
 function lost(kind) {
-  const note = document.getElementById("lost");
+  const line = document.getElementById("lost");
   if (kind === "lost" && !break_began) {
     break_began = setTimeout(() => {
       document.getElementById("live-status").textContent = words.lost;
-      if (note) { note.querySelector("span").textContent = words.lost; note.hidden = false; }
+      if (line) { line.querySelector("span").textContent = words.lost; line.hidden = false; }
     }, LOST_MS);
   } else if (kind !== "lost" && break_began) {
     clearTimeout(break_began);
     break_began = 0;
     document.getElementById("live-status").textContent = words.back;
-    if (note) note.hidden = true;
+    if (line) line.hidden = true;
+    Object.keys(kept("drafts", {})).forEach(save);
   }
 }
 
 function forget() {
-  for (const name of ["pops", "closed"]) keep(name, []);
+  for (const name of names) keep(name, name === "drafts" ? {} : []);
   keep("last", 0);
 }
 
@@ -191,9 +333,51 @@ function begin() {
 }
 
 dock.addEventListener("click", click => {
-  const button = click.target.closest("[data-do]");
-  if (button?.dataset.do === "close-pop") close([Number(button.closest(".pop").dataset.call)]);
-  if (button?.dataset.do === "close-all") close(kept("pops", []).map(pop => pop.call_id));
+  const it = click.target.closest("[data-do], [data-ask], [data-to], [data-remind]"), node = it?.closest(".pop");
+  const key = node?.dataset.key, { do: what, ask, to, remind: how } = it?.dataset ?? {};
+  if (what === "close-pop") close([key]);
+  if (what === "close-all") close(pops_now().map(pop => pop.key));
+  if (what === "unfold") keep("unfolded", [key, ...kept("unfolded", [])].slice(0, MOST));
+  if (what === "compose") compose(node, find(key));
+  if (what === "save") save(key);
+  if (what === "outcome") mark(key, it);
+  if (ask) order(node, key, ask);
+  if (to) whom(node, to);
+  if (how) ask_box(`/pop/reminder/${key.slice(1)}/${how}`, {}).then(answer => answer.refused ? toast(answer.refused) : close([key]));
+  if (it) render();
+});
+dock.addEventListener("input", ({ target }) => {
+  const node = target.closest(".pop");
+  if (!target.closest("[data-of=write]")) return;
+  const was = draft_of(node.dataset.key)?.was ?? (find(node.dataset.key)?.note?.text || "");
+  drafted(node.dataset.key, { text: target.value, was, trouble: "" });
+  note(node, find(node.dataset.key));
+});
+dock.addEventListener("change", ({ target }) => {
+  if (target.matches("[data-of=compose] select") && target.value) target.form.elements.text.value = target.value;
+});
+dock.addEventListener("focusout", ({ target }) => {
+  if (target.closest("[data-of=write]") && document.visibilityState === "visible") save(target.closest(".pop").dataset.key);
+});
+dock.addEventListener("submit", submit => {
+  const node = submit.target.closest(".pop"), key = node.dataset.key;
+  submit.preventDefault();
+  if (submit.target.dataset.of === "compose") send(node, find(key));
+  else order(node, key, submit.target.dataset.kind, submit.target.elements.to.value);
+});
+document.addEventListener("submit", async submit => {
+  const form = submit.target;
+  if (form.id === "dial") {
+    submit.preventDefault();
+    dial(submit.submitter.value);
+  } else if (form.matches("form[action='/pop/mute']")) {
+    submit.preventDefault();
+    const answer = await ask_box("/pop/mute", { muted: form.elements.muted.value });
+    if (answer.refused) return toast(answer.refused);
+    keep("muted", bell.may.is_muted = answer.muted);
+    if (answer.muted) bell.hush();
+    bell.say();
+  }
 });
 document.addEventListener("keydown", key => {
   const inside = document.activeElement?.closest?.(".pop");
@@ -201,9 +385,16 @@ document.addEventListener("keydown", key => {
     dock.querySelector(".pop").focus();
     key.preventDefault();
   }
-  if (key.key === "Escape" && inside) close([Number(inside.dataset.call)]);
+  if (key.key === "Escape" && inside) close([inside.dataset.key]);
 });
-addEventListener("storage", render);
+addEventListener("storage", ({ key, newValue }) => {
+  if (key === "deskbell.muted") {
+    bell.may.is_muted = newValue === "true";
+    if (bell.may.is_muted) bell.hush();
+    bell.say();
+  }
+  render();
+});
 for (const form of document.querySelectorAll('form[action="/logout"]')) form.addEventListener("submit", forget);
 
 function connect() {
@@ -213,11 +404,15 @@ function connect() {
     return;
   }
   const { port } = new SharedWorker(document.body.dataset.worker, { type: "module" });
+  const here = again => port.postMessage({ after, again, is_seen: document.visibilityState === "visible", can_ring: bell.can_ring() });
   port.onmessage = ({ data }) => take(data);
-  port.postMessage({ after });
+  here(true);
+  setInterval(here, HERE_MS, false);
+  for (const sign of ["visibilitychange", "click"]) document.addEventListener(sign, () => setTimeout(here, 0, false));
   addEventListener("pagehide", () => port.postMessage({ bye: true }));
-  addEventListener("pageshow", shown => { if (shown.persisted) port.postMessage({ after }); });
+  addEventListener("pageshow", shown => { if (shown.persisted) here(true); });
 }
 begin();
 render();
+bell.begin();
 connect();

@@ -4,13 +4,21 @@ const AGAIN_MS = 1000;
 
 export function listen(after, tell) {
   let last = after;
+  let ahead = Infinity;      // this clock before the box's, by the message that came quickest: one may have slept over others
+  function seen(call) {
+    if (call.age_ms === undefined) return;
+    const began = Date.parse(call.started_at);
+    ahead = Math.min(ahead, Date.now() - began - call.age_ms);
+    call.seen_at = began + ahead;
+  }
   function open() {
     const source = new EventSource("/events" + (last ? "?after=" + last : ""));
     source.onopen = () => tell({ kind: "up" }, last);
     source.onmessage = message => {
       last = Number(message.lastEventId);
       const event = JSON.parse(message.data);
-      for (const call of event.calls || [event]) call.seen_at = Date.now() - (call.age_ms || 0);
+      if (event.kind === "now") ahead = Infinity;
+      (event.calls || [event]).forEach(seen);
       tell(event, last);
     };
     source.onerror = async () => {
