@@ -15,6 +15,7 @@ from appliance.store import db as store
 from web import (
     about,
     account,
+    api,
     auth,
     backups,
     call,
@@ -29,6 +30,7 @@ from web import (
     customers,
     demo,
     desk_actions,
+    desks,
     forgetting,
     groups,
     help,
@@ -105,7 +107,7 @@ def pages(office: Office) -> bottle.Bottle:
     app.add_hook("after_request", lambda: upload.discard(request.environ.get("deskbell.upload")))
     app.default_error_handler = lambda error: _error(office, error)
     app.get("/static/<name>", callback=lambda name: _static(office, name))
-    app.get("/events", callback=lambda: _events(office))
+    app.get("/events", callback=lambda: _events(office), token="desk")
     app.get("/session", callback=lambda: HTTPResponse(status=204), role="any")
     app.get("/ping", callback=lambda: _ping(office))
     app.post("/language", callback=lambda: _language(office), role="any")
@@ -113,6 +115,7 @@ def pages(office: Office) -> bottle.Bottle:
             login, today, calls, call, library, recordings, conversations, texts, compose, campaigns, rules,
             kept, settings, customers, card, merging, forgetting, groups, statistics, sims, users, account,
             changes, certificate, desk_actions, tocall, calllists, backups, restore, imports, help, about, more, demo,
+            api, desks,
     ):
         part.routes(app, office)
     office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}
@@ -125,6 +128,8 @@ def _gate(app: bottle.Bottle, office: Office) -> None:
     office.renew()
     if not auth.is_our_host(header("Host"), web):
         raise HTTPError(421)
+    if header("Authorization").partition(" ")[0].lower() in ("bearer", "pairing"):
+        return _program(app, office)
     session = auth.session(office.db, request.get_cookie(auth.COOKIE), office.clock())
     request.environ["deskbell.session"] = session
     request.environ["deskbell.event"] = history.last_event_id(office.db) if session else 0
@@ -139,11 +144,30 @@ def _gate(app: bottle.Bottle, office: Office) -> None:
             raise HTTPError(403)
     if auth.is_public(path):
         return
+    if path.startswith(api.START):
+        raise HTTPError(401)                       # a cookie opens no door of programs
     if session:
         return _may(app, session.role, path)
     if request.method not in SAFE or "text/html" not in header("Accept"):
         raise HTTPError(401)
     raise HTTPResponse(status=303, headers={"Location": "/setup" if is_first_run(office.db) else "/login"})
+
+
+def _program(app: bottle.Bottle, office: Office) -> None:
+    """The gate of programs: their token opens the routes that say so, and no cookie is looked at.
+
+    Who pairs has no token yet, but a code; no page elsewhere can send either header unasked (Fetch, CORS-preflight).
+    """
+    scheme, _, secret = header("Authorization").partition(" ")
+    is_pairing = scheme.lower() == "pairing"
+    session = None if is_pairing else auth.program(office.db, secret.strip(), office.clock())
+    request.environ["deskbell.session"] = session
+    request.environ["deskbell.event"] = 0
+    if session is None and not is_pairing:
+        raise HTTPError(401)
+    route, _ = app.router.match(request.environ)
+    if route.config.get("token") != (session.kind if session else "pairing"):
+        raise HTTPError(403, NOT_YOURS)
 
 
 def _take_upload(app: bottle.Bottle, office: Office, session: auth.Session) -> None:
@@ -182,6 +206,8 @@ def _served(app: Callable[..., Iterable[bytes]], office: Office) -> Callable[...
 def _error(office: Office, error: HTTPError) -> str:
     if error.exception is not None:
         log.error("%s %s broke", request.method, request.path, exc_info=error.exception)
+    if request.path.startswith(api.START):
+        return api.problem(error)
     title, sentence = SENTENCES.get(error.status_code, SENTENCES[500 if error.status_code >= 500 else 400])
     if error.status_code == 403 and error.body == NOT_YOURS:
         title, sentence = NOT_YOURS_SENTENCES

@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import json
 import logging
 import secrets
 import socket
@@ -15,7 +16,8 @@ from datetime import datetime, timedelta
 
 from appliance import settings
 from appliance.config import Web
-from appliance.people import seats
+from appliance.doors import tokens
+from appliance.people import desks, seats
 from appliance.people.seats import Seat
 from appliance.store import db as store
 
@@ -32,7 +34,7 @@ LONGEST_AGENT = 300
 
 # Whoever has no session may ask for these and nothing else.
 PUBLIC = frozenset({"/login", "/login/code", "/setup", "/welcome", "/certificate", "/ca.crt", "/ping"})
-PUBLIC_FOLDER = "/static/"
+PUBLIC_FOLDERS = ("/static/", "/phonebook/")     # a phone book's address is its key, see api/book.py
 
 FREE_TRIES = 5                   # of one name from one address, then it waits
 FREE_TRIES_ADDRESS = 20          # of all names from one address
@@ -51,6 +53,7 @@ class Session:
     csrf: str
     role: str
     language: str | None = None
+    kind: str = "page"     # or "api", "desk": a program that came with a token
 
 
 @dataclass
@@ -62,7 +65,7 @@ class HalfWay:
 
 
 def is_public(path: str) -> bool:
-    return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
+    return path in PUBLIC or path.startswith(PUBLIC_FOLDERS)
 
 
 def is_our_host(host: str, web: Web) -> bool:
@@ -149,6 +152,18 @@ def session(db: sqlite3.Connection, cookie: str | None, now: datetime) -> Sessio
     return Session(row["token_hash"], row["user_id"], row["user"], row["csrf"], row["role"], row["language"])
 
 
+def program(db: sqlite3.Connection, token: str, now: datetime) -> Session | None:
+    """Whom a program with this token acts for; None when the token opens nothing (any more)."""
+    key = key_of(token)
+    if desk := desks.find(db, key):
+        row = db.execute("SELECT role, language FROM user WHERE id = ?", (desk.user_id,)).fetchone()
+        return Session(key, desk.user_id, desk.user, "", row["role"], row["language"], "desk")
+    found = tokens.find(db, key, now)
+    if found is None or found.role not in tokens.ROLES:
+        return None
+    return Session(key, 0, f"{found.name} (API)", "", found.role, kind="api")
+
+
 def mark_seen(db: sqlite3.Connection, keys: Iterable[str], now: datetime) -> None:
     """Keeps these sessions from going idle; each is written every few minutes at most.
 
@@ -166,16 +181,14 @@ def mark_seen(db: sqlite3.Connection, keys: Iterable[str], now: datetime) -> Non
 
 
 def living(db: sqlite3.Connection, keys: set[str], now: datetime) -> dict[str, Seat]:
-    """Those of the sessions that have not been logged out or grown too old, and may hear of calls; with their seats."""
-    found = {}
-    for key in keys:
-        row = db.execute("""
-            SELECT user.extension, lines, is_muted FROM session JOIN user ON user.id = session.user_id
-            WHERE token_hash = ? AND session.created_at > ? AND is_on AND role IN ('owner', 'staff')""",
-            (key, store.iso(now - SESSION_LIFE))).fetchone()
-        if row:
-            found[key] = seats.seat(row)
-    return found
+    """Those of the sessions and desks' tokens that have not ended, and may hear of calls; with their seats."""
+    rows = db.execute("""
+        SELECT token_hash, user.extension, lines, is_muted FROM session JOIN user ON user.id = session.user_id
+        WHERE token_hash IN (SELECT value FROM json_each(?)) AND session.created_at > ?
+        AND is_on AND role IN ('owner', 'staff')""", (json.dumps(list(keys)), store.iso(now - SESSION_LIFE)))
+    found = {row["token_hash"]: seats.seat(row) for row in rows}
+    rest = keys - found.keys()
+    return {**found, **desks.living(db, rest)} if rest else found
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def routes(app: bottle.Bottle, office: Office) -> None:
 
 def _page(office: Office) -> str:
     """How to make this browser trust the box; open to all, since who needs it cannot log in without a warning."""
-    der = _authority_der(office)
+    der = authority_der(office)
     digest = hashlib.sha256(der).hexdigest().upper()
     return office.render("certificate.html", print_=[digest[at:at + 2] for at in range(0, 64, 2)],
                          address=office.origin)
@@ -43,12 +43,12 @@ def _page(office: Office) -> str:
 
 def _download(office: Office) -> HTTPResponse:
     """The authority's certificate as DER, which Windows, Android, iOS and macOS open by a touch."""
-    return HTTPResponse(_authority_der(office), headers={
+    return HTTPResponse(authority_der(office), headers={
         "Content-Type": "application/x-x509-ca-cert",
         "Content-Disposition": f'attachment; filename="{office.box.name}-deskbell.crt"'})
 
 
-def _authority_der(office: Office) -> bytes:
+def authority_der(office: Office) -> bytes:
     if not office.box.web.tls:
         raise HTTPError(404)
     return der(authority(office.box))

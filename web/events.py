@@ -148,11 +148,8 @@ class _Loop:
         missed = history.events_after(self.db, desk.after, REPLAY_LIMIT + 1) if desk.after is not None else []
         if len(missed) > REPLAY_LIMIT:
             missed = []                              # away for too long: what rings now is all it needs
-        told = [(event.id, self.teller.event(event, now)) for event in missed if event.id <= self.last]
-        out = b"".join(_frame(event_id, body) for event_id, body in told if desk.seat.sees(body.get("trunk_key")))
-        living = self.teller.now(now)
-        living["calls"] = [call for call in living["calls"] if desk.seat.sees(call["trunk_key"])]
-        out += _frame(self.last, living)
+        told = (_Told(event.id, self.teller.event(event, now)) for event in missed if event.id <= self.last)
+        out = b"".join(one.to(desk.seat) for one in told) + self._now(desk.seat, now)
         _tune(desk.socket)
         self.desks[desk.socket.fileno()] = desk
         self.epoll.register(desk.socket.fileno(), desk.wants())
@@ -163,33 +160,43 @@ class _Loop:
         if version == self.seen:
             return
         self.seen = version
+        self._look_who_may()                         # before they are told: who was shut out hears no more
         if self.teller.box is not self.hub.box:      # the office chose another country, time zone or name
             self.teller = Teller(self.hub.box, self.db)
         while news := history.events_after(self.db, self.last):
             for event in news:
                 self.last = event.id
                 if self.desks:
-                    body = self.teller.event(event, self.clock())
-                    message = _frame(event.id, body)
+                    told = _Told(event.id, self.teller.event(event, self.clock()))
                     for desk in list(self.desks.values()):
-                        if desk.seat.sees(body.get("trunk_key")):
+                        if message := told.to(desk.seat):
                             self._send(desk, message)
-        self._drop_logged_out()
+
+    def _now(self, seat: Seat, now: datetime) -> bytes:
+        """What rings and talks at a seat, and how it stands: what a desk needs that has just come."""
+        living = self.teller.now(now)
+        living["calls"] = [call for call in living["calls"] if seat.sees(call["trunk_key"])]
+        return _frame(self.last, living | {"is_muted": seat.is_muted})
 
     def _heartbeat(self) -> None:
-        self._drop_logged_out()
+        self._look_who_may()
         for desk in list(self.desks.values()):
             self._send(desk, b":\n\n")
         self.hub.sessions = frozenset(desk.session for desk in self.desks.values())
 
-    def _drop_logged_out(self) -> None:
-        """Ends streams without a session. Whoever logged one out has committed, and that brought us here."""
+    def _look_who_may(self) -> None:
+        """Ends streams that may hear no more, and tells those whose lines or mute are others now.
+
+        Whoever logged one out, revoked a token or changed a seat has committed, and that brought us here.
+        """
         living = auth.living(self.db, {desk.session for desk in self.desks.values()}, self.clock())
         for desk in list(self.desks.values()):
-            if desk.session not in living:
+            seat = living.get(desk.session)
+            if seat is None:
                 self._drop(desk)
-            else:
-                desk.seat = living[desk.session]     # the owner may have given them other lines
+            elif seat != desk.seat:
+                desk.seat = seat
+                self._send(desk, self._now(seat, self.clock()))
 
     def _serve(self, desk: Desk, what: int) -> None:
         if what & GONE:
@@ -241,6 +248,23 @@ class _Loop:
         with contextlib.suppress(OSError):           # it was gone already
             desk.socket.shutdown(socket.SHUT_RDWR)
         desk.socket.close()
+
+
+class _Told:
+    """One event as the desks hear it: made once for all, and once more for the muted."""
+
+    def __init__(self, event_id: int, body: dict[str, Any]) -> None:
+        self._id, self._body = event_id, body
+        self._made: dict[bool, bytes] = {}
+
+    def to(self, seat: Seat) -> bytes:
+        """What this seat hears of it: b"" when it is of a line that is not seen there."""
+        if not seat.sees(self._body.get("trunk_key")):
+            return b""
+        if seat.is_muted not in self._made:
+            body = self._body | {"is_muted": True} if seat.is_muted else self._body
+            self._made[seat.is_muted] = _frame(self._id, body)
+        return self._made[seat.is_muted]
 
 
 def _frame(event_id: int, body: dict[str, Any]) -> bytes:

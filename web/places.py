@@ -44,6 +44,7 @@ HOUSE = (
     Place("/backups", N_("Backups"), "drawer", N_("What is kept where, and proven"), "owner"),
     Place("/settings", N_("Settings"), "gear", N_("Shop, hours, line, recording, texts"), "installer"),
     Place("/users", N_("Users"), "key", N_("Who may do what, and who changed what"), "owner", ("/changes",)),
+    Place("/desks", N_("Desks"), "screen", N_("Programs that show who rings, without a browser")),
     Place("/account", N_("My account"), "me", N_("My password, my sessions, a code from my telephone"), "any"),
     Place("/help", N_("Help"), "help", N_("How things are done here"), "any"),
     Place("/about", N_("About"), "info", N_("Version, licences, diagnostics"), "any"),
