@@ -8,9 +8,8 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 
-from appliance import chosen, holidays, hours
+from appliance import chosen, holidays, hours, networks
 from appliance.calls import sale
-from appliance.networks import are_networks
 from appliance.people import numbers
 
 
@@ -65,6 +64,14 @@ class Settings:
     dispositions: str = "Ordered, Price, Complaint, Wrong number, Spam"     # by commas: what a call was about
     ncid_on: bool = False           # native NCID clients on TCP 3333 see who rings
     ncid_allow: str = ""            # by commas: networks or addresses they may come from; "" any private one
+    mqtt_host: str = ""             # the broker of Home Assistant; "" nothing is told
+    mqtt_port: int = 1883
+    mqtt_tls: bool = False
+    mqtt_user: str = ""
+    mqtt_password: str = ""
+    mqtt_names: bool = False        # the name of who rings is told too
+    slip_printer: str = ""          # see doors/slip.py; "" none
+    slip_when: str = "never"        # a slip comes out by itself after such calls
     session_idle_min: int = 30      # then an owner or installer without an open page logs in again; staff stay 12 h
 
 
@@ -72,9 +79,10 @@ DEFAULTS = Settings()
 RANGES = {"text_pause_min": (0, 7 * 24 * 60), "texts_a_day": (1, 100), "breaker_an_hour": (1, 1000),
           "ring_s": (5, 300), "recording_keep_days": (0, 3650),
           "recording_free_percent": (10, 90), "forward_a_day": (0, 1000), "session_idle_min": (10, 12 * 60),
-          "service_level_percent": (1, 100)}
+          "service_level_percent": (1, 100), "mqtt_port": (1, 65535)}
 CHOICES: dict[str, tuple[str | int, ...]] = {
-    "quiet_does": ("later", "drop"), "service_level_s": (5, 10, 15, 20, 30, 45, 60, 90, 120),
+    "quiet_does": ("later", "drop"), "slip_when": ("never", "missed", "answered"),
+    "service_level_s": (5, 10, 15, 20, 30, 45, 60, 90, 120),
     "abandon_under_s": (0, 2, 3, 5, 10, 15, 20)}
 TIMES: dict[str, Callable[[str], object]] = {
     "opening_hours": hours.parse, "closed_until": hours.until, "quiet_from": hours.minutes,
@@ -82,7 +90,9 @@ TIMES: dict[str, Callable[[str], object]] = {
     "backup_at": hours.minutes, "special_days": holidays.parse}
 FITS: dict[str, tuple[Callable[[str], bool], str]] = {       # and what is wanted; "" is always good
     "country": (numbers.is_country, "two capital letters, such as DE"),
-    "ncid_allow": (are_networks, "networks or addresses by commas, such as 192.168.2.0/24"),
+    "ncid_allow": (networks.are_networks, "networks or addresses by commas, such as 192.168.2.0/24"),
+    "slip_printer": (networks.is_printer, "a printer such as tcp://192.168.2.9:9100 or file:///dev/usb/lp0"),
+    "mqtt_host": (networks.is_host, "the name or the address of a computer"),
     "time_zone": (chosen.is_zone, "one such as Europe/Berlin"),
     "average_sale": (sale.is_sale, "a sum of money, such as £48 or 48,50 €"),
     "language": (lambda text: re.fullmatch("[a-z]{2,3}", text) is not None, "two letters, such as en")}

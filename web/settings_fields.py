@@ -108,7 +108,9 @@ CHOICES = {"quiet_does": {"later": N_("goes when they are over"), "drop": N_("is
 EDITED = {"opening_hours": "hours", "special_days": "hours", "closed_until": "hours", "line_names": "lines",
           "extension_names": "lines"}
 # Kept in the setting table and deliberately on no page: why.
-NOT_HERE: dict[str, str] = {}
+NOT_HERE: dict[str, str] = dict.fromkeys(
+    ("mqtt_host", "mqtt_port", "mqtt_tls", "mqtt_user", "mqtt_password", "mqtt_names", "slip_printer", "slip_when"),
+    "on the page Other programs, see doors_machines.py")
 PARTS = re.compile(r"[,;，；\n]+")
 MOST_ENTRIES = 12
 

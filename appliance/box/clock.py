@@ -17,6 +17,7 @@ from appliance.box.notify import Notify
 from appliance.calls import tocall
 from appliance.calls.archive import Archive
 from appliance.config import Box
+from appliance.doors import webhooks
 from appliance.people import links, traces, transfer_store, transfer_work
 from appliance.store import db as store
 from appliance.texts import inbox, occurrences
@@ -113,7 +114,7 @@ class Clock:
     def hourly(self) -> None:
         """Lets go of what nobody needs: sessions that ended, ledger rows of calls long over."""
         tasks: tuple[Callable[[sqlite3.Connection, datetime], int], ...] = (
-            forget_ledger_rows, forget_sessions, forget_events)
+            forget_ledger_rows, forget_sessions, forget_events, forget_letters)
         self._since["hourly"] = time.monotonic()
         try:
             db = store.connect(self._box.store)
@@ -137,6 +138,12 @@ def forget_ledger_rows(db: sqlite3.Connection, now: datetime) -> int:
             DELETE FROM ledger_event WHERE at_us < ? AND NOT EXISTS (
               SELECT 1 FROM call WHERE call.boot = ledger_event.boot
               AND call.linkedid = ledger_event.linkedid AND call.ended_at IS NULL)""", (before,)).rowcount
+
+
+def forget_letters(db: sqlite3.Connection, now: datetime) -> int:
+    """How many letters of webhooks that are long settled were let go."""
+    with store.write(db):
+        return webhooks.forget(db, now)
 
 
 def forget_sessions(db: sqlite3.Connection, now: datetime) -> int:

@@ -12,6 +12,8 @@ from appliance.backup import health as backups
 from appliance.box import wallclock
 from appliance.calls import ami, follow, retention, room
 from appliance.config import Box
+from appliance.doors import standing as doors
+from appliance.doors import webhooks
 from appliance.people import numbers
 from appliance.store import db as store
 from appliance.texts import rulebook
@@ -33,7 +35,7 @@ def of_the_store(box: Box) -> list[str]:
 def standing(box: Box) -> list[str]:
     """The findings but for those of the store: cheap enough for every few minutes."""
     return [*_asterisk(box), *_ledger(box), *_modems(box), *_campaigns(box), *_numbers(box),
-            *_rules(box), *_disk(box), *_backups(box), *_clock()]
+            *_rules(box), *_disk(box), *_backups(box), *_doors(box), *_clock()]
 
 
 def _store(box: Box) -> Iterator[str]:
@@ -159,6 +161,16 @@ def _backups(box: Box) -> list[str]:
         return []
     try:
         return list(backups.findings(store.connect(box.store), box, datetime.now(UTC)))
+    except (store.StoreError, sqlite3.Error):
+        return []                  # said already
+
+
+def _doors(box: Box) -> list[str]:
+    if not box.store.exists():
+        return []
+    try:
+        db = store.connect(box.store)
+        return [*webhooks.findings(db, datetime.now(UTC)), *doors.findings(db)]
     except (store.StoreError, sqlite3.Error):
         return []                  # said already
 

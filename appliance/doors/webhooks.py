@@ -138,6 +138,17 @@ def refused(db: sqlite3.Connection, letter: Delivery, status: int | None, reason
          None if is_over else iso(now + timedelta(seconds=pause_s)), letter.id))
 
 
+def findings(db: sqlite3.Connection, now: datetime) -> list[str]:
+    """For the page Today: programs that have taken nothing for an hour."""
+    return [f"The webhook {row['name']} has taken nothing since {row['at'][:10]}: {row['reason']} Calls and texts go "
+            "on; what it misses is kept for a week." for row in db.execute("""
+        SELECT webhook.name, delivery.at, delivery.reason
+        FROM webhook JOIN delivery ON delivery.id = (
+          SELECT min(id) FROM delivery WHERE webhook_id = webhook.id AND state = 'waiting')
+        WHERE webhook.is_on AND delivery.at < ? AND delivery.reason IS NOT NULL
+        ORDER BY webhook.id""", (iso(now - timedelta(hours=1)),))]
+
+
 def forget(db: sqlite3.Connection, now: datetime) -> int:
     """How many letters that are long settled were let go. Call it inside write()."""
     return db.execute("DELETE FROM delivery WHERE state <> 'waiting' AND at < ?", (iso(now - KEPT),)).rowcount

@@ -100,3 +100,22 @@ WHEN new.direction = 'out' AND new.state IN ('sent', 'delivered') AND old.state 
   FROM webhook, json_each(webhook.kinds)
   WHERE webhook.is_on AND json_each.value = 'sms.' || new.state;
 END;
+
+-- Doors that this box opens by itself: how the printer and the broker were when last used. trouble NULL: well.
+CREATE TABLE door (
+  name TEXT PRIMARY KEY CHECK (name IN ('printer', 'mqtt')),
+  trouble TEXT,
+  at TEXT NOT NULL
+) STRICT;
+
+-- A call slip for the receipt printer; one that does not come out within a minute is given up.
+CREATE TABLE slip (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  call_id INTEGER NOT NULL REFERENCES call (id) ON DELETE CASCADE,
+  by_user TEXT,                                        -- NULL: the box, by the setting slip_when
+  at TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'printed', 'given_up')),
+  reason TEXT
+) STRICT;
+CREATE INDEX slip_call ON slip (call_id);
+CREATE INDEX slip_waiting ON slip (id) WHERE state = 'waiting';
