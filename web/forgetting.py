@@ -9,18 +9,18 @@ from appliance.people import cards, forget, numbers
 from appliance.people.forget import ForgetError, Receipt
 from web import forms
 from web.customers import CARD, card_or_404
-from web.language import N_, Words
+from web.language import Words, plural
 from web.office import Office, go
 from web.textwords import Writer
 
-WORDS = {"cards": (N_("%(n)s card"), N_("%(n)s cards")), "calls": (N_("%(n)s call"), N_("%(n)s calls")),
-         "recordings": (N_("%(n)s recording"), N_("%(n)s recordings")), "texts": (N_("%(n)s text"), N_("%(n)s texts")),
-         "group texts": (N_("%(n)s line of a group text"), N_("%(n)s lines of group texts")),
-         "notes": (N_("%(n)s note"), N_("%(n)s notes")),
-         "call-backs": (N_("%(n)s promised call-back"), N_("%(n)s promised call-backs")),
-         "lists to call": (N_("%(n)s line of a list to call"), N_("%(n)s lines of lists to call")),
-         "opt-outs": (N_("%(n)s opt-out"), N_("%(n)s opt-outs")),
-         "changes": (N_("%(n)s line of the log of changes"), N_("%(n)s lines of the log of changes"))}
+WORDS = {"cards": plural("%(n)s card", "%(n)s cards"), "calls": plural("%(n)s call", "%(n)s calls"),
+         "recordings": plural("%(n)s recording", "%(n)s recordings"), "texts": plural("%(n)s text", "%(n)s texts"),
+         "group texts": plural("%(n)s line of a group text", "%(n)s lines of group texts"),
+         "notes": plural("%(n)s note", "%(n)s notes"),
+         "call-backs": plural("%(n)s promised call-back", "%(n)s promised call-backs"),
+         "lists to call": plural("%(n)s line of a list to call", "%(n)s lines of lists to call"),
+         "opt-outs": plural("%(n)s opt-out", "%(n)s opt-outs"),
+         "changes": plural("%(n)s line of the log of changes", "%(n)s lines of the log of changes")}
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:

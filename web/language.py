@@ -24,6 +24,11 @@ def N_(message: str) -> str:
     return message
 
 
+def plural(one: str, many: str) -> tuple[str, str]:
+    """Marks a message and its plural; Words.plural chooses between them where they are shown."""
+    return one, many
+
+
 MONTHS = (N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"), N_("August"),
           N_("September"), N_("October"), N_("November"), N_("December"))
 MONTHS_SHORT = (N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"), N_("May"), N_("Jun"), N_("Jul"), N_("Aug"), N_("Sep"),

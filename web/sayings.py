@@ -51,7 +51,8 @@ class Sayings:
                 return _filled(said, values)
         parts = END.split(sentence)
         if len(parts) > 1:
-            return " ".join(self._said(part, depth + 1) for part in parts)
+            said = [self._said(part, depth + 1) for part in parts]
+            return "".join(part if part.endswith("。") else part + " " for part in said).rstrip()
         return DAY.sub(self._day, sentence)
 
     def _day(self, match: re.Match[str]) -> str:

@@ -1,6 +1,7 @@
 """Texts in words: the state with its tone, why, whom, when."""
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -71,5 +72,5 @@ class Writer:
     def bare(self, reason: str) -> str:
         """A refusal where it is plain that nothing was texted: without its first words."""
         said = self.words(reason)
-        rest = said.partition(": ")[2] or said
+        rest = re.split(": |：", said, maxsplit=1)[-1] or said
         return rest[:1].upper() + rest[1:]
