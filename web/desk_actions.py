@@ -49,8 +49,8 @@ def _note(office: Office) -> Said:
         with store.write(office.db) as db:
             there = notes.of_call(db, call_id)
             now = there.text if there else ""
-            if now != was and now and now not in text:
-                text = f"{now}\n{text}".strip()[:notes.LONGEST]
+            if now != was and now not in text:
+                text = now if text in now else f"{now}\n{text}"[:notes.LONGEST]
             if text != now:
                 notes.keep(db, text, office.by, office.clock(), call_id=call_id)
                 announce(db, "note", call_id, office.clock())

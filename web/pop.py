@@ -37,7 +37,7 @@ class Teller:
         if event.callback_id is not None:
             return body | self.promise(event.callback_id)
         call = history.one(self.db, event.call_id) if event.call_id is not None else None
-        return body | self.call(call, now) if call else body
+        return body | self.call(call, now, event.kind == "ringing") if call else body
 
     def promise(self, callback_id: int) -> dict[str, Any]:
         """A promised call-back as it is now; nothing but its id when it is gone or settled."""
@@ -52,10 +52,11 @@ class Teller:
         """What rings and talks at this moment: the truth for a page that has just come."""
         return {"kind": "now", "at": iso(now), "calls": [self.call(call, now) for call in history.live(self.db)]}
 
-    def call(self, call: history.Call, now: datetime) -> dict[str, Any]:
+    def call(self, call: history.Call, now: datetime, is_new: bool = False) -> dict[str, Any]:
         """One call; `age_ms` since it began, so that a browser's wrong clock does no harm.
 
-        While it lives also what is known of the caller; after that a desk keeps what it was told.
+        While it lives also what is known of the caller; after that a desk keeps what it was told. is_new: the desk
+        hears of it for the first time, maybe late.
         """
         number = call.number if call.presentation == "allowed" else None
         body = {
@@ -85,9 +86,9 @@ class Teller:
             "age_ms": max(0, round((now - call.started_at).total_seconds() * 1000)),
             **self._written(call.id),
         }
-        if not call.is_live:
-            return body | {"last": []}
-        return body | self._phone(call) | self._known(call, now)
+        if call.is_live:
+            body |= self._phone(call)
+        return body | (self._known(call, now) if call.is_live or is_new else {"last": []})
 
     def shown(self, call: history.Call) -> str | None:
         """The number as people write it here; None when the line gave none to show."""

@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import bottle
 from bottle import HTTPError, HTTPResponse, response
 
-from appliance.people import changes, invitations, totp, users
+from appliance.people import changes, invitations, seats, totp, users
+from appliance.people.seats import Seat
 from appliance.people.users import User, UserError
 from appliance.store import db as store
 from web import auth, forms, roles
@@ -66,8 +67,10 @@ def _add(office: Office) -> str | HTTPResponse:
 
 
 def _page(office: Office, user: User, problem: str = "", given: dict[str, str] | None = None, code: str = "") -> str:
+    seat = seats.of_user(office.db, user.id)
     mine = {"name": user.name, "role": user.role, "language": user.language or "", "extension": user.extension or ""}
-    return office.render("user.html", user=user, given=given or mine, problem=problem, code=code, roles=roles,
+    place = {"lines": seat.lines, "muted": seat.is_muted}
+    return office.render("user.html", user=user, given={**(given or mine), **place}, problem=problem, code=code, roles=roles,
                          is_self=user.id == _my_id(office), link=_link(office, code),
                          sessions=auth.sessions(office.db, user.id, office.clock()),
                          writer=Writer(office.box, office.words, office.clock()))
@@ -76,13 +79,16 @@ def _page(office: Office, user: User, problem: str = "", given: dict[str, str] |
 def _change(office: Office, user: User) -> str | HTTPResponse:
     """What is known of a user. Another role ends their sessions: what was open must not stay open."""
     given, now, mine = _given(), office.clock(), user.id == _my_id(office)
+    before, seat = seats.of_user(office.db, user.id), _seat(office, user)
     try:
         with store.write(office.db) as db:
             language, extension = _choices(office, given)
             users.change(db, user.id, given["name"], given["role"], language, extension)
             changed = users.get(db, user.id)
             assert changed is not None
-            changes.record(db, office.by, f"user {user.name}", _told(user), _told(changed), now, user.id)
+            seats.put(db, user.id, seat)
+            changes.record(db, office.by, f"user {user.name}", _told(user) | seats.told(before),
+                           _told(changed) | seats.told(seat), now, user.id)
             cookie = ""
             if changed.role != user.role:
                 users.end_sessions(db, user.id, office.session.key if mine and office.session else "")
@@ -96,6 +102,7 @@ def _change(office: Office, user: User) -> str | HTTPResponse:
 
     def back(db: sqlite3.Connection) -> None:
         users.change(db, user.id, user.name, user.role, user.language, user.extension)
+        seats.put(db, user.id, before)
         users.end_sessions(db, user.id)
         changes.record(db, office.by, f"user {changed.name}", _told(changed), _told(user), office.clock(), user.id)
 
@@ -179,6 +186,14 @@ def _choices(office: Office, given: dict[str, str]) -> tuple[str | None, str | N
     known = {extension.number for extension in office.box.extensions}
     return (given["language"] if given["language"] in office.languages.all else None,
             given["extension"] if given["extension"] in known else None)
+
+
+def _seat(office: Office, user: User) -> Seat:
+    """What the form says of the lines and the mute. Every line ticked: also those that come later."""
+    keys, chosen = {trunk.key for trunk in office.box.trunks}, frozenset(forms.every("lines"))
+    now = seats.of_user(office.db, user.id)
+    lines = now.lines if not forms.ticked("has_lines") else None if keys <= chosen else chosen & keys
+    return replace(now, lines=lines, is_muted=forms.ticked("muted"))
 
 
 def _told(user: User) -> dict[str, object]:

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -30,10 +29,15 @@ def seat(row: sqlite3.Row) -> Seat:
     return Seat(row["extension"], lines, bool(row["is_muted"]))
 
 
-def put_lines(db: sqlite3.Connection, user_id: int, lines: Iterable[str] | None) -> None:
-    """None: every line, also those that come later."""
-    db.execute("UPDATE user SET lines = ? WHERE id = ?",
-               (None if lines is None else json.dumps(sorted(lines)), user_id))
+def put(db: sqlite3.Connection, user_id: int, kept: Seat) -> None:
+    """Keeps the lines and the mute; the desk phone is kept with the user."""
+    db.execute("UPDATE user SET lines = ?, is_muted = ? WHERE id = ?",
+               (None if kept.lines is None else json.dumps(sorted(kept.lines)), kept.is_muted, user_id))
+
+
+def told(its: Seat) -> dict[str, object]:
+    """For the log of changes."""
+    return {"lines": None if its.lines is None else sorted(its.lines), "is_muted": its.is_muted}
 
 
 def mute(db: sqlite3.Connection, user_id: int, is_muted: bool) -> None:

@@ -7,6 +7,7 @@ const FOLD_MS = 4000;                // a call that another desk took keeps its 
 const LEAVE_MS = 8000;               // and leaves so long after it was over; the history has it
 const KEPT_MS = 60 * 60 * 1000;      // one's own stays for the note, and goes then
 const MISSED_MS = 2 * KEPT_MS;       // a call missed while the browser slept still rises
+const FRESH_MS = 60_000;
 const LOST_MS = 3000;                // a shorter break is not worth a word
 const ASKED_MS = 12_000;             // an order to the telephone that is older was not heard
 const HERE_MS = 30_000;
@@ -17,6 +18,7 @@ const title = document.title;
 const is_calm = matchMedia("(prefers-reduced-motion:reduce)");
 const names = ["pops", "closed", "drafts", "unfolded"];
 const asked = new Map();             // what this page asked of the telephone: a call's key, since when
+const saving = new Set();
 let ticking = 0;
 
 // What stands in the dock, kept over page changes and shared by all pages of the browser.
@@ -55,7 +57,7 @@ function take({ event, id, rings, notifies }) {
         bell.show("c" + event.call_id, who(event), sentence(event), "/call/" + Number(event.call_id));
       }
     }
-    if (event.kind === "phone") settle(event);
+    if (event.kind === "phone") settle("c" + event.call_id);
   }
   lost(event.kind);
   if (event.kind === "out") {
@@ -77,14 +79,15 @@ function rises(call) {
   if (call.direction === "out") return call.state !== "ended" && (is_mine(call) || Boolean(words.outgoing) && call.state === "ringing");
   if (call.direction !== "in") return false;
   if (call.state === "ended") return call.outcome === "missed" && call.kind === "ringing" && Date.now() - call.seen_at < MISSED_MS;
-  return call.state === "ringing" || is_mine(call);
+  const is_fresh = call.kind === "ringing" && Date.now() - call.seen_at < FRESH_MS;      // answered before it was told
+  return call.state === "ringing" || is_fresh || is_mine(call);
 }
 
 function update(call) {
   const key = "c" + call.call_id, pops = pops_now(), old = pops.find(pop => pop.key === key);
   if (!old && !rises(call)) return false;
   const turned = !old || old.state !== call.state;
-  const last = call.state === "ended" ? old?.last ?? [] : call.last;
+  const last = call.state === "ended" ? old?.last ?? call.last : call.last;
   const now = { ...old, ...call, key, last, turned_at: turned ? Date.now() : old.turned_at };
   if (turned && old && has_answer(now)) keep("unfolded", kept("unfolded", []).filter(one => one !== key));
   put(pops, now);
@@ -193,8 +196,10 @@ function drafted(key, change) {
 
 async function save(key) {
   const draft = draft_of(key);
-  if (!draft) return;
+  if (!draft || saving.has(key)) return;
+  saving.add(key);
   const answer = await ask_box("/pop/note", { call_id: key.slice(1), note: draft.text, was: draft.was });
+  saving.delete(key);
   if (answer.refused) drafted(key, { trouble: answer.is_lost ? words.unsaved : answer.refused });
   else {
     if (draft_of(key)?.text === draft.text) drafted(key, null);
@@ -246,13 +251,16 @@ async function order(node, key, kind, to = "") {
   const answer = await ask_box("/pop/phone", { call_id: key.slice(1), kind, to });
   if (answer.refused) return say(answer.refused);
   asked.set(key, answer.order);
+  settle(key);
   setTimeout(() => { if (asked.get(key) === answer.order) say(words.unasked); }, ASKED_MS);
 }
 
-async function settle({ call_id, order: last }) {
-  const key = "c" + call_id, node = frame(key);
-  if (!node || !asked.has(key) || last && last.id < asked.get(key)) return;
-  const answer = await ask_box("/pop/order/" + asked.get(key));
+// What became of it: asked for when an event tells, and once at the start, since the event may have been quicker.
+async function settle(key) {
+  const node = frame(key), id = asked.get(key);
+  if (!node || !id) return;
+  const answer = await ask_box("/pop/order/" + id);
+  if (!["done", "refused"].includes(answer.state) || asked.get(key) !== id) return;
   asked.delete(key);
   at_work(node, false);
   part(node, "to").hidden = true;

@@ -86,11 +86,8 @@ export function say() {
   for (const it of document.querySelectorAll("[data-do=notify]")) it.hidden = !is_asking;
   for (const it of document.querySelectorAll("[data-when=distrusted]")) it.hidden = isSecureContext && !is_distrusted;
   for (const form of document.querySelectorAll("form[action='/pop/mute']")) {
-    const button = form.querySelector("button");
     form.querySelector("[name=muted]").value = may.is_muted ? "0" : "1";
     form.classList.toggle("muted", may.is_muted);
-    form.classList.toggle("wants", may.ring && !may.is_muted && !can_ring());
-    button.setAttribute("aria-pressed", String(may.is_muted));
   }
 }
 
