@@ -26,7 +26,7 @@ from web.tocall import PAGE, local_time
 OUTCOMES = {"reached": (N_("Reached"), "check", "good"), "no_answer": (N_("No answer"), "missed", ""),
             "refused": (N_("Does not want to"), "x", ""), "wrong_number": (N_("Wrong number"), "warn", "soon")}
 STATES = {"open": (N_("Goes on"), "good"), "paused": (N_("Paused"), "soon"), "closed": (N_("Closed"), "")}
-KINDS = {"text": N_("Text"), "choice": N_("Choice"), "yes_no": N_("Yes or no"), "number": N_("Number"),
+KINDS = {"text": N_("In words"), "choice": N_("Choice"), "yes_no": N_("Yes or no"), "number": N_("A number"),
          "date": N_("Date")}
 YES_NO = {"yes": N_("Yes"), "no": N_("No")}
 SPARE = 3             # empty rows below the questions there are

@@ -16,7 +16,7 @@ from web.office import Office
 from web.textwords import Writer
 
 PAGE = 50
-KINDS = {"backup": N_("Backup"), "backup_place": N_("Place of backups"), "call": N_("Call"),
+KINDS = {"backup": N_("Backup"), "backup_place": N_("Place of backups"), "call": N_("Phone call"),
          "callback": N_("Call-back"), "campaign": N_("Group text"), "contact": N_("Customer"),
          "contacts": N_("Customers"), "group": N_("Group"), "keyword": N_("Keyword"), "list": N_("List to call"),
          "note": N_("Note"), "opt-out": N_("Opt-out"), "recording": N_("Recording"), "restore": N_("Restore"),
