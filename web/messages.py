@@ -61,6 +61,7 @@ def messages() -> Iterator[Message]:
         yield cause, None, "cms.py"
     for state in gsm.State:
         yield state.value, None, "gsm.py"
+    yield from (("{0} min", None, "guards.py"), ("{0} h", None, "guards.py"))     # texted {0} ago
 
 
 def _of_code(file: Path) -> Iterator[Message]:

@@ -21,6 +21,8 @@ CAMPAIGN_SHARE = (4, 5)          # of the hour and of the day
 PERMANENT_IN_A_ROW = 5
 LOOK_BACK = 64                   # segments that are enough to know how full the bucket is
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SHORT = {guards.Shortage.ALLOWANCE: "It waits: the SIM's allowance for this month is used up.",
+         guards.Shortage.BALANCE: "It waits: the SIM's balance is too low. Top it up."}
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,12 @@ def may_send(db: sqlite3.Connection, name: str, now: datetime, is_campaign: bool
     if is_campaign and it.paused_reason:
         return Wait(None, it.paused_reason)
     if is_campaign and (short := guards.shortage_of(db, name, now)):
-        return Wait(None, guards.SHORTAGES[short].reason.replace("Not texted", "It waits"))
-    for limit, span, words in ((it.hourly, HOUR, "an hour"), (it.daily, DAY, "a day")):
+        return Wait(None, SHORT[short])
+    for limit, span, said in ((it.hourly, HOUR, f"{name} may send {it.hourly} texts an hour."),
+                              (it.daily, DAY, f"{name} may send {it.daily} texts a day.")):
         room = limit * CAMPAIGN_SHARE[0] // CAMPAIGN_SHARE[1] if is_campaign else limit
         if limit and (full := _full_until(db, name, max(room, 1), span, now)):
-            return Wait(full, f"{name} may send {limit} texts {words}"
-                        + (", some are kept for answers to calls." if is_campaign else "."))
+            return Wait(full, f"{said} Some are kept for answers to calls." if is_campaign else said)
     if is_campaign and it.pace_s and (at := _token_at(db, it, now)) and at > now:
         return Wait(at, f"{name} sends a group text every {it.pace_s:g} s.")
     return None

@@ -85,7 +85,7 @@ def test_the_day_has_its_limit_too(office: Mailing) -> None:
 
 
 @pytest.mark.parametrize(("limits", "words"), [
-    ({"hourly": 2}, "may send 2 texts an hour, some are kept"), ({"daily": 2}, "may send 2 texts a day"),
+    ({"hourly": 2}, "may send 2 texts an hour. Some are kept"), ({"daily": 2}, "may send 2 texts a day"),
     ({"pace_s": 60}, "every 60 s")])
 def test_why_it_waits_is_said_in_words(office: Mailing, limits: dict[str, int], words: str) -> None:
     office.sim(**{"hourly": 0, "daily": 0, "pace_s": 0, **limits})
