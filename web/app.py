@@ -31,6 +31,8 @@ from web import (
     demo,
     desk_actions,
     desks,
+    doors,
+    doors_machines,
     forgetting,
     groups,
     help,
@@ -115,7 +117,7 @@ def pages(office: Office) -> bottle.Bottle:
             login, today, calls, call, library, recordings, conversations, texts, compose, campaigns, rules,
             kept, settings, customers, card, merging, forgetting, groups, statistics, sims, users, account,
             changes, certificate, desk_actions, tocall, calllists, backups, restore, imports, help, about, more, demo,
-            api, desks,
+            api, desks, doors, doors_machines,
     ):
         part.routes(app, office)
     office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}

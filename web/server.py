@@ -19,8 +19,10 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 
 from appliance.box.notify import Notify
 from appliance.config import Box, ConfigError
+from appliance.doors.mqtt import Mqtt
 from appliance.doors.postman import Postman
-from appliance.people import users
+from appliance.doors.slips import Slips
+from appliance.people import desks, users
 from appliance.store import db as store
 from web import api, app, auth, certificate
 from web.events import Hub
@@ -79,7 +81,7 @@ class _Request(HTTPRequest):
 
     def simple_response(self, status: str, msg: str = "") -> None:
         """What is refused before any page sees it: a program is told so in its own way."""
-        if not (self.path or b"").startswith(api.START.encode()):
+        if not (getattr(self, "path", b"") or b"").startswith(api.START.encode()):
             super().simple_response(status, msg)      # type: ignore[no-untyped-call]
             return
         body = api.refused(int(status[:3])).encode()
@@ -163,7 +165,7 @@ class Server:
         check(box)
         self.box = box
         self.hub = Hub(box)
-        self._postman, self._ncid = Postman(box), Ncid(box)
+        self._doors = (Postman(box), Ncid(box), Mqtt(box), Slips(box))
         office = Office(box, self.hub)
         self._server = _Server((box.web.listen, box.web.port), app.create(office),
                                numthreads=THREADS, max=MOST_THREADS, server_name="Deskbell",
@@ -196,8 +198,8 @@ class Server:
                               "Calls still ring. Stop what uses that port, or set another under [web] in box.toml."
                               ) from taken
         self.hub.start()
-        self._postman.start()
-        self._ncid.start()
+        for door in self._doors:
+            door.start()
         self._thread.start()
 
     def renew(self) -> None:
@@ -213,12 +215,12 @@ class Server:
         self._stopped.set()
         self._server.stop()
         self.hub.stop()
-        self._postman.stop()
-        self._ncid.stop()
+        for door in self._doors:
+            door.stop()
 
     def can_work(self) -> bool:
         """Whether a page was just served and the streams' thread comes round."""
-        return self._thread.is_alive() and self.hub.is_alive() and self._postman.is_alive() and self._ncid.is_alive() \
+        return self._thread.is_alive() and self.hub.is_alive() and all(door.is_alive() for door in self._doors) \
             and self._ping()
 
     def _serve(self) -> None:
@@ -282,6 +284,7 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
                 notify.alive()
                 notify.status(f"{server.hub.desks} desks listen at {server.address}")
             auth.mark_seen(db, server.hub.sessions, datetime.now(UTC))
+            desks.mark_seen(db, server.hub.sessions, datetime.now(UTC))
     finally:
         server.stop()
         db.close()

@@ -46,7 +46,7 @@ class Slip:
 
 def printer(address: str) -> Escpos:
     """The printer at "tcp://192.168.2.9:9100" or "file:///dev/usb/lp0", not opened yet."""
-    from escpos.printer import File, Network         # 60 MB of modules that an office without a printer spares
+    from escpos.printer import File, Network  # an office without a printer spares its many modules
 
     found = PRINTER.fullmatch(address)
     if found is None:
@@ -86,8 +86,8 @@ def _write(to: Escpos, text: str, fonts: tuple[Path, ...], is_large: bool = Fals
             except UnicodeEncodeError:
                 _draw(to, part, fonts, is_large)
                 continue
-            size = (b"\x11" if len(plain) <= WIDTH // 2 else b"\x01") if is_large else b"\x00"      # GS !: twice as large
-            to._raw(b"\x1d!" + size + plain + b"\n\x1d!\x00")
+            large = b"\x11" if len(plain) <= WIDTH // 2 else b"\x01"      # GS !: twice as wide and high, or high
+            to._raw(b"\x1d!" + (large if is_large else b"\x00") + plain + b"\n\x1d!\x00")
 
 
 def _draw(to: Escpos, text: str, fonts: tuple[Path, ...], is_large: bool) -> None:

@@ -48,7 +48,7 @@ def hash_of(token: str) -> str:
 
 def add(db: sqlite3.Connection, name: str, role: str, by: str, now: datetime,
         expires_at: datetime | None = None) -> tuple[int, str]:
-    """The id of a new token and the token itself, which is shown this once. Call it inside write(). Raises TokenError."""
+    """The id of a new token and the token, which is shown this once. Call it inside write(). Raises TokenError."""
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise TokenError(f"A name has 1 to {LONGEST_NAME} letters.")
@@ -63,8 +63,8 @@ def add(db: sqlite3.Connection, name: str, role: str, by: str, now: datetime,
         INSERT INTO api_token (name, token_hash, role, created_at, expires_at)
         VALUES (?, ?, ?, ?, ?) RETURNING id""",
         (name, hash_of(token), role, iso(now), iso(expires_at) if expires_at else None)).fetchone()
-    changes.record(db, by, f"access {name}", None, {"role": role, "until": iso(expires_at)[:10] if expires_at else None},
-                   now, row["id"])
+    until = iso(expires_at)[:10] if expires_at else None
+    changes.record(db, by, f"access {name}", None, {"role": role, "until": until}, now, row["id"])
     return int(row["id"]), token
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -83,6 +84,27 @@ def remove(db: sqlite3.Connection, webhook_id: int) -> None:
     db.execute("DELETE FROM webhook WHERE id = ?", (webhook_id,))
 
 
+def take_away(db: sqlite3.Connection, webhook_id: int) -> Mapping[str, object]:
+    """Removes it; what put_back wants to undo that. What waited is lost with the log. Call it inside write()."""
+    row = db.execute("SELECT * FROM webhook WHERE id = ?", (webhook_id,)).fetchone()
+    remove(db, webhook_id)
+    return dict(row)
+
+
+def put_back(db: sqlite3.Connection, gone: Mapping[str, object]) -> None:
+    """The target with its secret as it was, with an empty log. Call it inside write()."""
+    db.execute("INSERT OR IGNORE INTO webhook (id, name, url, secret, kinds, is_on, created_at) "
+               "VALUES (:id, :name, :url, :secret, :kinds, :is_on, :created_at)", gone)
+
+
+def send_test(db: sqlite3.Connection, webhook_id: int, now: datetime) -> int:
+    """The id of a letter about the last call, or about nothing where there was none. Call it inside write()."""
+    call = db.execute("SELECT max(id) FROM call").fetchone()[0]
+    row = db.execute("INSERT INTO delivery (webhook_id, kind, call_id, at, state) VALUES (?, 'test', ?, ?, 'waiting') "
+                     "RETURNING id", (webhook_id, call, iso(now))).fetchone()
+    return int(row["id"])
+
+
 def listed(db: sqlite3.Connection) -> list[Webhook]:
     rows = db.execute("""
         SELECT id, name, url, kinds, is_on,
@@ -102,15 +124,17 @@ def log(db: sqlite3.Connection, webhook_id: int, before: int | None = None, limi
     return [_delivery(row) for row in rows]
 
 
-def replay(db: sqlite3.Connection, delivery_id: int, now: datetime) -> int | None:
-    """The id of a letter that tells the same once more, last in its target's order; None when there is none such.
+def replay(db: sqlite3.Connection, delivery_id: int, now: datetime, webhook_id: int | None = None) -> int | None:
+    """The id of a letter that tells the same once more, last in its target's order; None when there is none such
+    (of this target).
 
     Call it inside write().
     """
     row = db.execute("""
         INSERT INTO delivery (webhook_id, kind, call_id, sms_id, at, state)
-        SELECT webhook_id, kind, call_id, sms_id, at, 'waiting' FROM delivery WHERE id = ? AND state <> 'waiting'
-        RETURNING id""", (delivery_id,)).fetchone()
+        SELECT webhook_id, kind, call_id, sms_id, at, 'waiting' FROM delivery
+        WHERE id = ?1 AND state <> 'waiting' AND (?2 IS NULL OR webhook_id = ?2)
+        RETURNING id""", (delivery_id, webhook_id)).fetchone()
     return int(row["id"]) if row else None
 
 

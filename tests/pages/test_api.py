@@ -285,7 +285,8 @@ def test_a_hundred_megabytes_are_refused_before_they_are_read(office: Office, ti
 
 
 def test_a_body_without_a_length_is_refused(office: Office, till: Program) -> None:
-    found = raw(till.port, f"POST /api/v1/contacts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {till.token}\r\n"
+    found = raw(till.port, "POST /api/v1/contacts HTTP/1.1\r\nHost: localhost\r\n"
+                           f"Authorization: Bearer {till.token}\r\n"
                            "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
     assert b" 411 " in found.split(b"\r\n")[0]
 

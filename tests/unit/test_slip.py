@@ -18,7 +18,7 @@ from appliance import networks
 from appliance.config import Box
 from appliance.doors import slip, slips, standing
 from appliance.doors.slip import PrinterError, Slip
-from appliance.people import cards
+from appliance.people import cards, notes
 from appliance.people.cards import Wish
 from appliance.store import db as store
 
@@ -160,8 +160,7 @@ def test_a_slip_that_was_asked_for_has_card_and_note(box: Box, db: sqlite3.Conne
     call_id = missed(db)
     with store.write(db):
         db.execute("UPDATE call SET contact_id = ? WHERE id = ?", (contact, call_id))
-        db.execute("INSERT INTO note (call_id, number, text, by_user, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)",
-                   (call_id, "+4915123456789", "two cakes", "Amy", store.iso(NOW), store.iso(NOW)))
+        notes.keep(db, "two cakes", "Amy", NOW, call_id=call_id)
     ask(db, call_id)
     wait(lambda: printing.out)
     it = printing.out[0]

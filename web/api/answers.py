@@ -48,8 +48,9 @@ SCHEMAS: dict[str, Schema] = {
     "Contact": _object(
         id={"type": "string", "format": "uuid"}, name=TEXT, other_name=MAYBE, company=MAYBE, address=MAYBE,
         birthday=MAYBE, is_vip=YES, is_blocked=YES, blocked_reason=MAYBE,
-        numbers=_list(_object(number=TEXT, label=MAYBE, is_opted_out=YES)), fields=_list(_object(name=TEXT, value=TEXT)),
-        tags=_list(TEXT), groups=_list(_object(id=WHOLE, name=TEXT)), created_at=TIME, updated_at=TIME),
+        numbers=_list(_object(number=TEXT, label=MAYBE, is_opted_out=YES)),
+        fields=_list(_object(name=TEXT, value=TEXT)), tags=_list(TEXT),
+        groups=_list(_object(id=WHOLE, name=TEXT)), created_at=TIME, updated_at=TIME),
     "Group": _object(id=WHOLE, name=TEXT, members=WHOLE),
     "Text": _object(
         id=WHOLE, direction={"enum": ["in", "out"]}, number=TEXT, text=TEXT, state=TEXT, reason=MAYBE,
@@ -62,9 +63,9 @@ SCHEMAS: dict[str, Schema] = {
         id=WHOLE, kind=TEXT, call_id=MAYBE_WHOLE, extension=TEXT, target=MAYBE,
         state={"enum": ["asked", "taken", "done", "refused"]}, reason=MAYBE),
     "Statistics": _object(
-        since=TIME, until=TIME, **{name: WHOLE for name in (
+        since=TIME, until=TIME, **dict.fromkeys((
             "calls", "answered", "missed", "abandoned", "voicemail", "blocked", "withheld", "outgoing",
-            "outgoing_answered")}, mean_wait_ms=MAYBE_WHOLE, mean_talk_ms=MAYBE_WHOLE),
+            "outgoing_answered"), WHOLE), mean_wait_ms=MAYBE_WHOLE, mean_talk_ms=MAYBE_WHOLE),
     "Health": _object(looked_at=MAYBE_TIME, is_well=YES, findings=_list(TEXT), version=TEXT),
     "Problem": {"type": "object", "required": ["type", "title", "status", "detail"], "properties": {
         "type": TEXT, "title": TEXT, "status": WHOLE, "detail": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from xml.sax.saxutils import escape
 
 import bottle
@@ -44,26 +45,21 @@ def _book(office: Office, token: str, kind: str) -> HTTPResponse:
     if found is None or found.role != tokens.PHONEBOOK:
         raise HTTPError(404)
     write = yealink if kind == "yealink" else grandstream
-    return HTTPResponse("".join(write(entries(office.db))).encode(), headers={"Content-Type": "text/xml; charset=utf-8"})
+    book = "".join(write(entries(office.db))).encode()
+    return HTTPResponse(book, headers={"Content-Type": "text/xml; charset=utf-8"})
 
 
 def entries(db: sqlite3.Connection) -> Iterator[Entry]:
     """Who has a number, by name; blocked ones are in nobody's book."""
-    last: Entry | None = None
-    for row in db.execute("""
-            SELECT contact.id, contact.name, contact_number.number, coalesce(contact_number.label, '') AS label
-            FROM (SELECT * FROM contact WHERE is_blocked = 0
-                    AND EXISTS (SELECT 1 FROM contact_number WHERE contact_id = contact.id)
-                  ORDER BY name COLLATE NOCASE, id LIMIT ?) AS contact
-            JOIN contact_number ON contact_number.contact_id = contact.id
-            ORDER BY contact.name COLLATE NOCASE, contact.id, contact_number.position""", (MOST,)):
-        if last is None or (row["id"], row["name"]) != (key, last.name):
-            if last:
-                yield last
-            key, last = row["id"], Entry(row["name"], [])
-        last.numbers.append((row["number"], row["label"]))
-    if last:
-        yield last
+    rows = db.execute("""
+        SELECT contact.id, contact.name, contact_number.number, coalesce(contact_number.label, '') AS label
+        FROM (SELECT * FROM contact WHERE is_blocked = 0
+                AND EXISTS (SELECT 1 FROM contact_number WHERE contact_id = contact.id)
+              ORDER BY name COLLATE NOCASE, id LIMIT ?) AS contact
+        JOIN contact_number ON contact_number.contact_id = contact.id
+        ORDER BY contact.name COLLATE NOCASE, contact.id, contact_number.position""", (MOST,))
+    for (_, name), theirs in groupby(rows, lambda row: (row["id"], row["name"])):
+        yield Entry(name, [(row["number"], row["label"]) for row in theirs])
 
 
 def yealink(book: Iterator[Entry]) -> Iterator[str]:
