@@ -118,7 +118,8 @@ def test_a_webhook_is_added_with_its_secret_switched_and_removed_with_undo(offic
 @pytest.mark.parametrize(("form", "said"), [
     ({"name": "Shop", "url": "ftp://x", "kind": "call.ended"}, "https://"),
     ({"name": "Shop", "url": "https://a:b@x", "kind": "call.ended"}, "password"),
-    ({"name": "Shop", "url": "https://x"}, "Choose what"), ({"name": "", "url": "https://x", "kind": "call.ended"}, "name")])
+    ({"name": "Shop", "url": "https://x"}, "Choose what"),
+    ({"name": "", "url": "https://x", "kind": "call.ended"}, "name")])
 def test_a_webhook_that_does_not_fit_is_refused_beside_its_form(office: Office, amy: Browser, form: dict[str, str],
                                                                said: str) -> None:
     page = amy.post("/doors/webhook", form)
@@ -157,7 +158,8 @@ def test_the_printer_is_named_tried_and_refused_in_words(office: Office, amy: Br
 
 
 def test_home_assistant_is_set_and_its_password_is_nowhere_to_be_read(office: Office, amy: Browser) -> None:
-    form = {"mqtt_host": "homeassistant.local", "mqtt_port": "1883", "mqtt_user": "deskbell", "mqtt_password": "s3cret!"}
+    form = {"mqtt_host": "homeassistant.local", "mqtt_port": "1883", "mqtt_user": "deskbell",
+            "mqtt_password": "s3cret!"}
     amy.post("/doors/mqtt", form)
     assert settings.read(office.db).mqtt_password == "s3cret!"
     amy.post("/doors/mqtt", {**form, "mqtt_password": "", "mqtt_names": "1"})

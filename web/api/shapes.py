@@ -9,6 +9,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(Z|z|[+ -]\d\d:\d\d)", re.ASCII)
+UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 KINDS: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "boolean": (bool,), "array": (list,),
                                       "object": (dict,), "null": (type(None),)}
@@ -77,6 +78,8 @@ def _text(given: str, schema: Schema, at: str) -> None:
         raise ShapeError(f"{at} holds a character that is not whole, or none that can be shown.")
     if schema.get("format") == "date-time" and time(given) is None:
         raise ShapeError(f"{at} is a time with its zone, such as 2026-11-21T20:00:00Z.")
+    if schema.get("format") == "uuid" and not UUID.fullmatch(given):
+        raise ShapeError(f"{at} is an id such as 00000000-0000-7000-8000-000000000001.")
     if "pattern" in schema and not re.search(schema["pattern"], given):
         raise ShapeError(f"{at} looks like {schema.get('example', schema['pattern'])}.")
 
