@@ -61,7 +61,7 @@ def _slip(office: Office, call_id: int) -> HTTPResponse:
         raise HTTPError(404)
     if not settings.read(office.db).slip_printer:
         return office.done(f"/call/{call_id}", office.words(
-            "No receipt printer is set. The owner names one on the page Other programs."))
+            "No receipt printer is set. The owner names one on the page Programs."))
     with store.write(office.db) as db:
         slips.queue(db, call_id, office.by, office.clock())
     return office.done(f"/call/{call_id}", office.words("The slip is being printed."))

@@ -43,7 +43,7 @@ HOUSE = (
     Place("/sims", N_("SIMs"), "sim", N_("Signal, pace, allowance and balance"), "installer"),
     Place("/backups", N_("Backups"), "drawer", N_("What is kept where, and proven"), "owner"),
     Place("/settings", N_("Settings"), "gear", N_("Shop, hours, line, recording, texts"), "installer"),
-    Place("/doors", N_("Other programs"), "net", N_("Keys for programs, webhooks, phone books, printer"), "owner"),
+    Place("/doors", N_("Programs"), "net", N_("Keys for programs, webhooks, phone books, printer"), "owner"),
     Place("/users", N_("Users"), "key", N_("Who may do what, and who changed what"), "owner", ("/changes",)),
     Place("/desks", N_("Desks"), "screen", N_("Programs that show who rings, without a browser")),
     Place("/account", N_("My account"), "me", N_("My password, my sessions, a code from my telephone"), "any"),

@@ -110,7 +110,7 @@ EDITED = {"opening_hours": "hours", "special_days": "hours", "closed_until": "ho
 # Kept in the setting table and deliberately on no page: why.
 NOT_HERE: dict[str, str] = dict.fromkeys(
     ("mqtt_host", "mqtt_port", "mqtt_tls", "mqtt_user", "mqtt_password", "mqtt_names", "slip_printer", "slip_when"),
-    "on the page Other programs, see doors_machines.py")
+    "on the page Programs, see doors_machines.py")
 PARTS = re.compile(r"[,;，；\n]+")
 MOST_ENTRIES = 12
 

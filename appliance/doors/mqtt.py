@@ -25,6 +25,7 @@ from appliance.texts import conversations
 log = logging.getLogger("mqtt")
 
 LOOK_S = 1.0
+POLL_S = 0.1
 WHOLE_S = 60.0           # so often it counts anew without an event: midnight, a debt that grew old
 KEEPALIVE_S = 30
 RETRY_S = (1, 60)
@@ -38,7 +39,7 @@ SENSORS: dict[str, tuple[str, str, dict[str, str]]] = {      # key in the state:
                                                "state_class": "measurement", "entity_category": "diagnostic"})}
 BROKER = ("mqtt_host", "mqtt_port", "mqtt_tls", "mqtt_user", "mqtt_password", "mqtt_names")
 REFUSED = "The MQTT broker {host} refuses us ({why}). Calls and texts go on. Look at name and password on the page " \
-          "Other programs."
+          "Programs."
 SILENT = "The MQTT broker {host} does not answer. Calls and texts go on; it is tried again each minute."
 
 
@@ -82,7 +83,7 @@ class Mqtt:
                         if state != told or self._news.is_set():
                             told = self._tell(state, wanted)
                         told_at = now
-                seen = store.wait_for_change(db, seen, LOOK_S)
+                seen = store.wait_for_change(db, seen, LOOK_S, self._stop, POLL_S)
             except sqlite3.Error as broken:
                 log.error("MQTT waits (%s). Calls and texts go on.", broken)
                 self._stop.wait(LOOK_S)

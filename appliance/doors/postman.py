@@ -17,6 +17,7 @@ from appliance.store import db as store
 log = logging.getLogger("webhooks")
 
 LOOK_S = 1.0
+POLL_S = 0.1
 WAITING = "SELECT DISTINCT webhook_id FROM delivery WHERE state = 'waiting'"
 MOST_STOP_S = 2.0
 
@@ -51,7 +52,7 @@ class Postman:
                     if target not in self._rounds or not self._rounds[target].is_alive():
                         self._rounds[target] = threading.Thread(target=self._round, args=(target,), daemon=True)
                         self._rounds[target].start()
-                seen = store.wait_for_change(db, seen, LOOK_S)
+                seen = store.wait_for_change(db, seen, LOOK_S, self._stop, POLL_S)
             except sqlite3.Error as broken:
                 log.error("Webhooks wait (%s). Calls and texts go on.", broken)
                 self._stop.wait(LOOK_S)

@@ -19,6 +19,7 @@ from appliance.store.db import iso, parse_time
 log = logging.getLogger("slips")
 
 LOOK_S = 1.0
+POLL_S = 0.1
 GIVE_UP = timedelta(minutes=1)
 GIVE_UP_S = GIVE_UP.total_seconds()
 PAUSE_S = 3.0
@@ -56,7 +57,7 @@ class Slips:
                 last = self._follow(db, last)
                 while not self._stop.is_set() and self._next(db):
                     pass
-                seen = store.wait_for_change(db, seen, LOOK_S)
+                seen = store.wait_for_change(db, seen, LOOK_S, self._stop, POLL_S)
             except sqlite3.Error as broken:
                 log.error("Call slips wait (%s). Calls and texts go on.", broken)
                 self._stop.wait(LOOK_S)

@@ -1,4 +1,4 @@
-"""The page Other programs: keys, phone books, webhooks with their log, the printer and Home Assistant."""
+"""The page Programs: keys, phone books, webhooks with their log, the printer and Home Assistant."""
 from __future__ import annotations
 
 import re

@@ -1,7 +1,7 @@
 """The phone books of desk phones: Yealink and Grandstream fetch theirs from an address with a token in it.
 
 A desk phone cannot log in, so the address is the key: it comes from a private network alone, is taken back on the
-page Other programs, and holds names and numbers and nothing else.
+page Programs, and holds names and numbers and nothing else.
 """
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from web.api.problems import KIND
 
 ABOUT = """Calls, contacts, texts and the telephone of this office, for other programs.
 Numbers are E.164, times UTC (RFC 3339), lengths milliseconds. Lists come in pages: follow `next` until it is null.
-Each request carries `Authorization: Bearer dbk_…`; the owner makes such a token on the page Other programs.
+Each request carries `Authorization: Bearer dbk_…`; the owner makes such a token on the page Programs.
 A request that is refused is answered by a problem (RFC 9457) whose `detail` says why in a sentence."""
 MEDIA: dict[str, Any] = {"audio/*": {"schema": {}}, "text/vcard": {"schema": {"type": "string"}}}
 

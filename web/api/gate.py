@@ -73,7 +73,7 @@ def answer(office: Office, it: Operation, **path: str) -> HTTPResponse:
     try:
         if not tokens.may(session.role, it.role):
             raise Problem(403, f"This token may not do that: it is for a {session.role}, and a token for a {it.role} "
-                               "is wanted. The owner makes one on the page Other programs.")
+                               "is wanted. The owner makes one on the page Programs.")
         with PACE.at_work(session.key):
             for is_costly in (False, True)[:1 + it.is_costly]:
                 if wait_s := PACE.wait_s(session.key, is_costly, time.monotonic()):

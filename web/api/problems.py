@@ -9,8 +9,8 @@ from bottle import HTTPError, HTTPResponse, request
 KIND = "application/problem+json"
 SENTENCES = {
     400: "That did not arrive whole. Nothing was changed.",
-    401: "A token is wanted: Authorization: Bearer dbk_… The owner makes one on the page Other programs.",
-    403: "This token may not do that. The owner gives one that may on the page Other programs.",
+    401: "A token is wanted: Authorization: Bearer dbk_… The owner makes one on the page Programs.",
+    403: "This token may not do that. The owner gives one that may on the page Programs.",
     404: "There is no such thing. It may have been deleted.",
     405: "This address takes another method. The document /api/v1/openapi.json names it.",
     413: "That is too much at once: 64 kB at most. Nothing was changed.",
