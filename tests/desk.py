@@ -5,12 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shutil
 import socket
+import tempfile
 import time
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -38,6 +41,16 @@ def box_at(folder: Path, **more: object) -> config.Box:
     return box
 
 
+@cache
+def new_store() -> Path:
+    """A store as migrate() makes it, made once; each office gets a copy."""
+    path = Path(tempfile.mkdtemp()) / "office.db"
+    made = store.connect(path)
+    store.migrate(made)
+    made.close()
+    return path
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that nothing uses now."""
     with socket.socket() as probe:
@@ -59,8 +72,9 @@ class Office:
 
     def __init__(self, box: config.Box) -> None:
         self.box = box
+        if not box.store.exists():
+            shutil.copy(new_store(), box.store)
         self.db = store.connect(box.store)
-        store.migrate(self.db)
         self.server = Server(box)
         self.server.start()
 

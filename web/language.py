@@ -8,7 +8,7 @@ import gettext
 import io
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -43,10 +43,15 @@ SEPARATORS = {"fr": ("\N{NARROW NO-BREAK SPACE}", ","), "ru": ("\N{NO-BREAK SPAC
 class Words:
     """One language: its messages and the way it writes times. `zone` is the shop's."""
 
-    def __init__(self, language: str, catalogue: gettext.NullTranslations, zone: ZoneInfo) -> None:
+    def __init__(self, language: str, file: Path | None, zone: ZoneInfo) -> None:
         self.language = language
-        self.catalogue = catalogue
         self.zone = zone
+        self._file = file
+
+    @cached_property
+    def catalogue(self) -> gettext.NullTranslations:
+        """Read when the first page is wanted in it: a box speaks one or two of its languages."""
+        return _read(self._file, self._file.stat().st_mtime_ns) if self._file else gettext.NullTranslations()
 
     def __call__(self, message: str, **given: object) -> str:
         """The message in this language, with %(name)s filled in; a sentence with values in it as `said` has it."""
@@ -132,10 +137,10 @@ class Languages:
 
     @cached_property
     def all(self) -> dict[str, Words]:
-        found: dict[str, gettext.NullTranslations] = {SOURCE: gettext.NullTranslations()}
+        found: dict[str, Path | None] = {SOURCE: None}
         for file in sorted(self._locale.glob("*/LC_MESSAGES/deskbell.po")):
-            found[file.parent.parent.name] = _read(file)
-        return {language: Words(language, catalogue, self.zone) for language, catalogue in found.items()}
+            found[file.parent.parent.name] = file
+        return {language: Words(language, file, self.zone) for language, file in found.items()}
 
     def choose(self, wanted: str | None, accepted: str) -> Words:
         """The words for a browser: the user's own choice, then Accept-Language (RFC 9110, 12.5.4), then the box's."""
@@ -159,7 +164,8 @@ def _preferred(accepted: str) -> list[str]:
     return [tag for _, tag in sorted(weighted, key=lambda pair: pair[0])]
 
 
-def _read(file: Path) -> gettext.NullTranslations:
+@lru_cache(maxsize=8)
+def _read(file: Path, changed_ns: int) -> gettext.NullTranslations:
     import polib  # only a box that speaks another language needs it
 
     return gettext.GNUTranslations(io.BytesIO(polib.pofile(str(file)).to_binary()))

@@ -57,8 +57,7 @@ class Office:
         self.new_secrets: Waiting[str] = Waiting()         # of a second factor, by session, until it is proved
         self.languages = Languages(box.zone, box.language)
         self.static = _load_static()
-        self._environments: dict[str, Environment] = {
-            language: self._environment(words) for language, words in self.languages.all.items()}
+        self._environments: dict[Words, Environment] = {}
         self._mine = threading.local()
         self._owed: tuple[tuple[int, int], list[Owed]] = ((-1, -1), [])
 
@@ -75,9 +74,7 @@ class Office:
             return
         box = chosen.over(self.given, now)
         if (box.zone, box.language) != (self.languages.zone, self.languages.fallback):
-            languages = Languages(box.zone, box.language)
-            self._environments = {language: self._environment(words) for language, words in languages.all.items()}
-            self.languages = languages
+            self.languages, self._environments = Languages(box.zone, box.language), {}
         self.box = self.hub.box = box
         self._chosen = now
 
@@ -153,7 +150,7 @@ class Office:
 
     def render(self, template: str, **given: Any) -> str:
         theme, beside, set_ = request.get_cookie("theme"), self._beside(), settings.read(self.db)
-        return self._environments[self.words.language].get_template(template).render(
+        return self._environment(self.words).get_template(template).render(
             words=self.words, session=self.session, token=self.token(), now=self.clock(),
             theme=theme if theme in THEMES else None, path=request.path, box=self.box, seat=self.seat,
             shop=set_.shop_name, house=set_, chips=chips(set_), languages={key: NAMES.get(key, key) for key in self.languages.all},
@@ -163,7 +160,7 @@ class Office:
 
     def piece(self, template: str) -> str:
         """A part of a page by itself, in the reader's language."""
-        return self._environments[self.words.language].get_template(template).render(words=self.words)
+        return self._environment(self.words).get_template(template).render(words=self.words)
 
     def done(self, path: str, said: str, back: undo.Back | None = None) -> HTTPResponse:
         """Sends the browser on to a page of ours, which says what was done and offers the way back."""
@@ -193,6 +190,12 @@ class Office:
         return self.memory.find(self.session.key, key) if self.session and key else None
 
     def _environment(self, words: Words) -> Environment:
+        made = self._environments.get(words)
+        if made is None:
+            made = self._environments[words] = self._new_environment(words)
+        return made
+
+    def _new_environment(self, words: Words) -> Environment:
         environment = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True,
                                   lstrip_blocks=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
         environment.install_gettext_translations(words.catalogue, newstyle=True)   # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ from appliance.store import db as store
 log = logging.getLogger("phone")
 
 LOOK_S = 1.0
+POLL_S = 0.02         # a person who clicked does not notice
 LATEST = timedelta(seconds=10)        # a telephone that dials minutes later startles whoever sits there
 RING_S = 30
 JOIN_S = 1.0
@@ -60,7 +61,7 @@ class Switchboard(threading.Thread):
                 except sqlite3.Error as broken:
                     log.error("Orders from the screen wait (%s). Calls go on.", broken)
                     self._stop_event.wait(LOOK_S)
-                seen = store.wait_for_change(db, seen, LOOK_S)
+                seen = store.wait_for_change(db, seen, LOOK_S, self._stop_event, POLL_S)
         finally:
             db.close()
 

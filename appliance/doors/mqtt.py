@@ -97,8 +97,9 @@ class Mqtt:
             standing.forget(db, "mqtt")
             return
         from paho.mqtt import client as paho
+        from paho.mqtt.enums import CallbackAPIVersion
 
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"deskbell-{slug(self._box)}")
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"deskbell-{slug(self._box)}")
         client.will_set(f"{base(self._box)}/online", "offline", qos=1, retain=True)
         client.reconnect_delay_set(*RETRY_S)
         client.max_queued_messages_set(20)

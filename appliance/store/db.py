@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,11 +114,13 @@ def data_version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA data_version").fetchone()[0])
 
 
-def wait_for_change(db: sqlite3.Connection, seen: int, timeout_s: float) -> int:
-    """The data version, as soon as it is no longer `seen` or after timeout_s."""
+def wait_for_change(db: sqlite3.Connection, seen: int, timeout_s: float, stop: threading.Event | None = None,
+                    poll_s: float = POLL_S) -> int:
+    """The data version, as soon as it is no longer `seen`, after timeout_s, or when stop is set."""
     until = time.monotonic() + timeout_s
-    while (now := data_version(db)) == seen and time.monotonic() < until:
-        time.sleep(POLL_S)
+    wait = stop.wait if stop else time.sleep
+    while (now := data_version(db)) == seen and time.monotonic() < until and not wait(poll_s):
+        pass
     return now
 
 
