@@ -2,6 +2,7 @@
 import { listen } from "./stream.js";
 import * as bell from "./popbell.js";
 import { fill, has_answer, is_mine, part, who, write } from "./popcard.js";
+import { ask_box, dial, order, settle, toast, whom } from "./popphone.js";
 
 const FOLD_MS = 4000;                // a call that another desk took keeps its full size so long
 const LEAVE_MS = 8000;               // and leaves so long after it was over; the history has it
@@ -9,7 +10,6 @@ const KEPT_MS = 60 * 60 * 1000;      // one's own stays for the note, and goes t
 const MISSED_MS = 2 * KEPT_MS;       // a call missed while the browser slept still rises
 const FRESH_MS = 60_000;
 const LOST_MS = 3000;                // a shorter break is not worth a word
-const ASKED_MS = 12_000;             // an order to the telephone that is older was not heard
 const HERE_MS = 30_000;
 const MOST = 8;
 const words = document.getElementById("words").dataset;
@@ -17,7 +17,6 @@ const dock = document.getElementById("dock");
 const title = document.title;
 const is_calm = matchMedia("(prefers-reduced-motion:reduce)");
 const names = ["pops", "closed", "drafts", "unfolded"];
-const asked = new Map();             // what this page asked of the telephone: a call's key, since when
 const saving = new Set();
 let ticking = 0;
 
@@ -35,29 +34,18 @@ const pops_now = () => kept("pops", []).map(pop => ({ ...pop, key: key_of(pop) }
 const find = key => pops_now().find(pop => pop.key === key);
 const draft_of = key => kept("drafts", {})[key];
 
-async function ask_box(path, form) {
-  const headers = { Accept: "application/json", "X-Deskbell-Token": document.body.dataset.token };
-  const answer = await fetch(path, form ? { method: "POST", body: new URLSearchParams(form), headers } : { headers }).catch(() => null);
-  if (!answer?.ok) return { refused: words.unsent, is_lost: true };
-  return answer.json();
-}
-
 function take({ event, id, rings, notifies }) {
   if (id) keep("last", id);
   if (event.kind === "now") {
     const living = new Set(event.calls.map(call => call.call_id));
     keep("pops", pops_now().filter(pop => !pop.call_id || pop.state === "ended" || living.has(pop.call_id)));
-    event.calls.forEach(call => update({ ...call, kind: "now" }));
+    for (const call of event.calls) sound(call, update({ ...call, kind: "now" }), rings, notifies);
   } else if (event.callback_id) {
     remind(event);
   } else if (event.state) {
-    if (update(event) && event.state === "ringing" && event.direction === "in") {
-      if (rings !== false) bell.ring();
-      if (notifies !== false && !(document.visibilityState === "visible" && document.hasFocus())) {
-        bell.show("c" + event.call_id, who(event), sentence(event), "/call/" + Number(event.call_id));
-      }
-    }
-    if (event.kind === "phone") settle("c" + event.call_id);
+    const is_new = update(event);
+    if (is_new) sound(event, is_new, rings, notifies);
+    if (event.kind === "phone") settle(frame("c" + event.call_id), "c" + event.call_id);
   }
   lost(event.kind);
   if (event.kind === "out") {
@@ -66,6 +54,15 @@ function take({ event, id, rings, notifies }) {
   }
   render();
   document.dispatchEvent(new CustomEvent("deskbell", { detail: { event, id } }));
+}
+
+// A call that comes rings aloud, on a page that comes in the midst of it too; it notifies once.
+function sound(call, is_new, rings, notifies) {
+  const key = "c" + call.call_id;
+  if (call.state !== "ringing" || call.direction !== "in" || !find(key)) return;
+  if (rings !== false) bell.ring();
+  const is_looked_at = document.visibilityState === "visible" && document.hasFocus();
+  if (is_new && notifies !== false && !is_looked_at) bell.show(key, who(call), sentence(call), "/call/" + Number(call.call_id));
 }
 
 const sentence = call => call.direction === "out" ? fill(words.alertOut, { who: who(call) })
@@ -106,7 +103,8 @@ function remind(event) {
 
 function put(pops, now) {
   const rank = pop => pop.state === "ringing" ? 0 : pop.state === "talking" && is_mine(pop) ? 1 : 2;      // what rings is on top
-  const all = [...pops.filter(pop => pop.key !== now.key), now].sort((a, b) => rank(a) - rank(b) || b.seen_at - a.seen_at);
+  const newer = pop => pop.call_id ?? 2 ** 53;      // a reminder is about now
+  const all = [...pops.filter(pop => pop.key !== now.key), now].sort((a, b) => rank(a) - rank(b) || newer(b) - newer(a));
   keep("pops", all.filter((pop, place) => place < MOST || draft_of(pop.key)));
 }
 
@@ -240,65 +238,6 @@ async function send(node, pop) {
   if (answer.refused) return;
   form.reset();
   form.hidden = true;
-}
-
-// The telephone: an order goes out, what became of it comes back as an event.
-async function order(node, key, kind, to = "") {
-  const said = part(node, "phone-said");
-  const say = text => { said.textContent = text; at_work(node, false); asked.delete(key); };
-  at_work(node, true);
-  said.textContent = words.asked;
-  const answer = await ask_box("/pop/phone", { call_id: key.slice(1), kind, to });
-  if (answer.refused) return say(answer.refused);
-  asked.set(key, answer.order);
-  settle(key);
-  setTimeout(() => { if (asked.get(key) === answer.order) say(words.unasked); }, ASKED_MS);
-}
-
-// What became of it: asked for when an event tells, and once at the start, since the event may have been quicker.
-async function settle(key) {
-  const node = frame(key), id = asked.get(key);
-  if (!node || !id) return;
-  const answer = await ask_box("/pop/order/" + id);
-  if (!["done", "refused"].includes(answer.state) || asked.get(key) !== id) return;
-  asked.delete(key);
-  at_work(node, false);
-  part(node, "to").hidden = true;
-  part(node, "phone-said").textContent = answer.refused || "";
-}
-
-function at_work(node, is_busy) {
-  for (const button of node.querySelectorAll("[data-ask], [data-to], [data-of=to-word]")) button.disabled = is_busy;
-}
-
-function whom(node, kind) {
-  const form = part(node, "to"), is_open = !form.hidden && form.dataset.kind === kind;
-  form.dataset.kind = kind;
-  form.hidden = is_open;
-  for (const button of node.querySelectorAll("[data-to]")) button.setAttribute("aria-expanded", String(!is_open && button.dataset.to === kind));
-  part(node, "to-word").textContent = words[kind];
-  if (!is_open) form.elements.to.focus();
-}
-
-async function dial(number) {
-  const answer = await ask_box("/dial", { number });
-  toast(answer.refused || answer.said);
-  for (let until = Date.now() + ASKED_MS; answer.order && Date.now() < until;) {
-    await new Promise(done => setTimeout(done, 700));
-    const now = await ask_box("/pop/order/" + answer.order);
-    if (now.state === "refused") return toast(now.refused);
-    if (now.state === "done") return;
-  }
-  if (answer.order) toast(words.unasked);
-}
-
-function toast(text) {
-  document.querySelector(".toast")?.remove();
-  const node = document.getElementById("pop-toast").content.firstElementChild.cloneNode(true);
-  document.body.append(node);
-  node.querySelector("p").textContent = text;
-  node.querySelector("button").addEventListener("click", () => node.remove());
-  setTimeout(() => node.remove(), 10_000);
 }
 
 function closing(count) {

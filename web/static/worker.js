@@ -44,7 +44,8 @@ self.onconnect = ({ ports: [port] }) => {
       is_listening = true;
       listen(data.after, tell);
     } else if (is_known && is_new) {
-      port.postMessage({ event: { kind: "now", calls: [...live.values()] }, id: last });
+      const rings = port === first(page => page.can_ring), notifies = port === first(page => page.is_seen);
+      port.postMessage({ event: { kind: "now", calls: [...live.values()] }, id: last, rings, notifies });
     }
   };
 };
