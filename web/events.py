@@ -16,7 +16,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +38,7 @@ SEND_BUFFER_BYTES = 64 * 1024
 SILENCE_MS = 30_000         # a desk whose cable was pulled is given up after this
 MOST_DESKS = 250
 REPLAY_LIMIT = 500
+AT_ONCE = 500               # events of one look at the store
 RETRY_MS = 500
 GONE = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
 HEAD = (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\n"
@@ -160,10 +161,12 @@ class _Loop:
         if version == self.seen:
             return
         self.seen = version
-        self._look_who_may()                         # before they are told: who was shut out hears no more
         if self.teller.box is not self.hub.box:      # the office chose another country, time zone or name
             self.teller = Teller(self.hub.box, self.db)
-        while news := history.events_after(self.db, self.last):
+        while True:
+            with self._one_moment():                 # who was shut out by a commit hears nothing of that commit
+                living, news = self._living(), history.events_after(self.db, self.last, AT_ONCE)
+            self._keep_to(living)
             for event in news:
                 self.last = event.id
                 if self.desks:
@@ -171,6 +174,20 @@ class _Loop:
                     for desk in list(self.desks.values()):
                         if message := told.to(desk.seat):
                             self._send(desk, message)
+            if len(news) < AT_ONCE:
+                return
+
+    @contextlib.contextmanager
+    def _one_moment(self) -> Iterator[None]:
+        """What is read inside is of one moment of the store."""
+        self.db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.db.execute("ROLLBACK")
+
+    def _living(self) -> dict[str, Seat]:
+        return auth.living(self.db, {desk.session for desk in self.desks.values()}, self.clock())
 
     def _now(self, seat: Seat, now: datetime) -> bytes:
         """What rings and talks at a seat, and how it stands: what a desk needs that has just come."""
@@ -179,17 +196,16 @@ class _Loop:
         return _frame(self.last, living | {"is_muted": seat.is_muted})
 
     def _heartbeat(self) -> None:
-        self._look_who_may()
+        self._keep_to(self._living())
         for desk in list(self.desks.values()):
             self._send(desk, b":\n\n")
         self.hub.sessions = frozenset(desk.session for desk in self.desks.values())
 
-    def _look_who_may(self) -> None:
+    def _keep_to(self, living: dict[str, Seat]) -> None:
         """Ends streams that may hear no more, and tells those whose lines or mute are others now.
 
         Whoever logged one out, revoked a token or changed a seat has committed, and that brought us here.
         """
-        living = auth.living(self.db, {desk.session for desk in self.desks.values()}, self.clock())
         for desk in list(self.desks.values()):
             seat = living.get(desk.session)
             if seat is None:

@@ -32,8 +32,8 @@ WHO: list[tuple[str, set[str]]] = [
     (r"/demo/", DESK),
     (r"/$", DESK),
 ]
-EXAMPLES = ["1", "missed", "deskbell_desk.py", "00000000-0000-7000-8000-000000000001", "desk.css", "csv", "2026-11-21", "2026-11",
-            "+4915123456789", "0" * 32, "A" * 22]
+EXAMPLES = ["1", "missed", "deskbell_desk.py", "00000000-0000-7000-8000-000000000001", "desk.css", "csv", "2026-11-21",
+            "2026-11", "+4915123456789", "0" * 32, "A" * 22]
 
 
 @dataclass(frozen=True)

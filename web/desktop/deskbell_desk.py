@@ -455,8 +455,8 @@ class Look:
     def __init__(self, root, is_dark):
         self.colour = DARK if is_dark else LIGHT
         self.scale = min(4.0, max(1.0, root.winfo_fpixels("1i") / 96))
-        family = tkfont.nametofont("TkDefaultFont").actual("family")
-        self.family = family
+        self.family = tkfont.nametofont("TkDefaultFont").actual("family")
+        self.fixed = tkfont.nametofont("TkFixedFont").actual("family")
 
     def px(self, n):
         return round(n * self.scale)
@@ -492,7 +492,8 @@ class Pop:
         self.is_unfolded = self.has_been_answered_here = False
         self.turned_s = time.monotonic()
         edge = self.look.px(2)
-        self.window = window = tk.Toplevel(app.root, bg=self.look.colour["brass"], padx=edge, pady=edge)
+        self.window = window = tk.Toplevel(app.root, class_="Deskbell", padx=edge, pady=edge,
+                                           bg=self.look.colour["brass"])
         window.withdraw()
         window.title("Deskbell")
         self._undecorate()
@@ -787,6 +788,7 @@ class Desk:
             entry.insert(0, given[name])
             entry.pack(fill="x", pady=(0, self.look.px(10)), ipady=self.look.px(5))
             entry.bind("<Return>", lambda _: press())
+            entry.bind("<Control-a>", lambda at: at.widget.select_range(0, "end") or "break")
             fields[name] = entry
         next((entry for entry in fields.values() if not entry.get()), fields["code"]).focus_set()
 
@@ -819,7 +821,7 @@ class Desk:
         self._text(sheet, self.words("same"), 14)
         parts = [digest[at:at + 4] for at in range(0, len(digest), 4)]
         shown = "\n".join("  ".join(parts[at:at + 8]) for at in range(0, len(parts), 8))
-        tk.Label(sheet, text=shown, font=("TkFixedFont", -self.look.px(15), "bold"), bg=c["paper2"], fg=c["ink"],
+        tk.Label(sheet, text=shown, font=(self.look.fixed, -self.look.px(15), "bold"), bg=c["paper2"], fg=c["ink"],
                  padx=self.look.px(10), pady=self.look.px(10), justify="left").pack(anchor="w", pady=self.look.px(8))
         row = tk.Frame(sheet, bg=c["paper"])
         row.pack(anchor="w")
