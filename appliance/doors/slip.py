@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from appliance.networks import PRINTER
 
 if TYPE_CHECKING:
-    from escpos.escpos import Escpos
+    from escpos.escpos import Escpos  # type: ignore[import-untyped]
     from PIL.Image import Image
 
 WIDTH = 32               # letters of a 58 mm roll; a wide one leaves room at the right
@@ -46,7 +46,8 @@ class Slip:
 
 def printer(address: str) -> Escpos:
     """The printer at "tcp://192.168.2.9:9100" or "file:///dev/usb/lp0", not opened yet."""
-    from escpos.printer import File, Network  # an office without a printer spares its many modules
+    # Here: an office without a printer spares their many modules.
+    from escpos.printer import File, Network  # type: ignore[import-untyped]
 
     found = PRINTER.fullmatch(address)
     if found is None:
@@ -58,7 +59,7 @@ def printer(address: str) -> Escpos:
 
 def send(to: Escpos, slip: Slip, zone: ZoneInfo, fonts: tuple[Path, ...] = FONTS) -> None:
     """Prints it. Blocks for as long as the printer takes it in. Raises PrinterError."""
-    from escpos.exceptions import Error
+    from escpos.exceptions import Error  # type: ignore[import-untyped]
 
     try:
         to.open()
