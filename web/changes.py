@@ -24,7 +24,8 @@ KINDS = {"backup": N_("Backup"), "backup_place": N_("Place of backups"), "call":
          "template": N_("Template"), "text": N_("Text"), "user": N_("User")}
 FIELDS = {"name": N_("name"), "role": N_("role"), "language": N_("language"), "extension": N_("phone"),
           "text": N_("text"), "answer": N_("answer"), "is_on": N_("switched on"), "position": N_("place"),
-          "sessions": N_("sessions"), "left": N_("left"), "state": N_("state")}
+          "sessions": N_("sessions"), "left": N_("left"), "state": N_("state"),
+          "kind": N_("kind"), "address": N_("address")}
 
 SETTINGS = {field.key: field.label for field in settings_fields.FIELDS}
 

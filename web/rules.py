@@ -43,7 +43,8 @@ WHOM = {"": N_("anyone with a mobile"), NEW_CALLER: N_("a new caller"), KNOWN: N
 FIELDS = ("name", "text", "happens", "when", "hours_from", "hours_until", "whom", "trunk", "delay_s", "expiry_min",
           "talk_longer_s", "talk_shorter_s", "ring_longer_s", "ring_shorter_s")
 SECONDS = ("talk_longer_s", "talk_shorter_s", "ring_longer_s", "ring_shorter_s")
-NEW = Rule("", "", "{shop}: sorry we missed your call. We will ring you back soon.", Conditions(outcomes=("missed",)))
+NEW = Rule("", "", N_("{shop}: sorry we missed your call. We will ring you back soon."),
+           Conditions(outcomes=("missed",)))
 MOST_SHOWN = 60
 
 
@@ -58,7 +59,7 @@ def routes(app: bottle.Bottle, office: Office) -> None:
     app.post("/rules/move", callback=lambda: _move(office), role="owner")
     app.post("/rules/switch", callback=lambda: _switch(office), role="owner")
     app.post("/rules/remove", callback=lambda: _remove(office), role="owner")
-    app.get("/rule", callback=lambda: _page(office, NEW), role="owner")
+    app.get("/rule", callback=lambda: _page(office, _new(office)), role="owner")
     app.get("/rule/<key:re:[a-z0-9-]{1,40}>", callback=lambda key: _page(office, _rule(office, key)), role="owner")
     app.post("/rule", callback=lambda: _save(office, NEW), role="owner")
     app.post("/rule/<key:re:[a-z0-9-]{1,40}>", callback=lambda key: _save(office, _rule(office, key)), role="owner")
@@ -129,6 +130,11 @@ def _rule(office: Office, key: str) -> Rule:
     if found is None:
         raise HTTPError(404)
     return found
+
+
+def _new(office: Office) -> Rule:
+    """A rule to begin with; its text is in the shop's language, whoever writes it."""
+    return replace(NEW, text=office.languages.choose(office.box.language, "")(NEW.text))
 
 
 def _save(office: Office, old: Rule) -> str | HTTPResponse:
