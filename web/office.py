@@ -153,7 +153,8 @@ class Office:
         return self._environment(self.words).get_template(template).render(
             words=self.words, session=self.session, token=self.token(), now=self.clock(),
             theme=theme if theme in THEMES else None, path=request.path, box=self.box, seat=self.seat,
-            shop=set_.shop_name, house=set_, chips=chips(set_), languages={key: NAMES.get(key, key) for key in self.languages.all},
+            shop=set_.shop_name, house=set_, chips=chips(set_),
+            languages={key: NAMES.get(key, key) for key in self.languages.all},
             event=request.environ.get("deskbell.event", 0), is_demo=self.box.demo is not None,
             help_topic=helptopics.topic_of(request.path) if self.session else "", may=self.may,
             places=places.frame(self.may), beside=beside, unread=beside["unread"], toast=self._toast(), **given)

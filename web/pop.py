@@ -12,7 +12,6 @@ from appliance.settings import Settings
 from appliance.store.db import iso
 from web import origins
 
-
 MOST_CHIPS = 12
 
 

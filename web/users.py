@@ -70,8 +70,8 @@ def _page(office: Office, user: User, problem: str = "", given: dict[str, str] |
     seat = seats.of_user(office.db, user.id)
     mine = {"name": user.name, "role": user.role, "language": user.language or "", "extension": user.extension or ""}
     place = {"lines": seat.lines, "muted": seat.is_muted}
-    return office.render("user.html", user=user, given={**(given or mine), **place}, problem=problem, code=code, roles=roles,
-                         is_self=user.id == _my_id(office), link=_link(office, code),
+    return office.render("user.html", user=user, given={**(given or mine), **place}, problem=problem, code=code,
+                         roles=roles, is_self=user.id == _my_id(office), link=_link(office, code),
                          sessions=auth.sessions(office.db, user.id, office.clock()),
                          writer=Writer(office.box, office.words, office.clock()))
 

@@ -100,7 +100,8 @@ def test_without_a_script_a_number_is_dialled_and_the_page_says_so(office: Offic
     assert f'href="tel:{MARGARET}"' in amy.get(f"/call/{call_id}").text
     phone_of(office, "101")
     page = amy.get(f"/call/{call_id}").text
-    assert f'form="dial" name="number" value="{MARGARET}"' in page and '<form id="dial" method="post" action="/dial"' in page
+    assert f'form="dial" name="number" value="{MARGARET}"' in page
+    assert '<form id="dial" method="post" action="/dial"' in page
     answer = amy.post("/dial", {"number": MARGARET, "back": f"/call/{call_id}"})
     assert answer.status == 303 and answer.headers["Location"].startswith(f"/call/{call_id}?done=")
     assert "Your telephone rings. Lift it, and the box dials 01512 3456789." in amy.get(answer.headers["Location"]).text
@@ -154,7 +155,7 @@ def test_a_user_sees_the_lines_the_owner_gave_on_the_stream_at_once(two_lines: O
     told = [stream.next()]
     while told[-1]["kind"] != "answered":
         told.append(stream.next())
-    assert [event["call_id"] for event in told if event["kind"] != "now"] == [mine]
+    assert {event["call_id"] for event in told if event["kind"] != "now"} == {mine}
     assert [call["call_id"] for call in ben.listen().next("now")["calls"]] == [mine]
     assert [call["call_id"] for call in amy.listen().next("now")["calls"]] == [other, mine]
 
@@ -181,7 +182,8 @@ def test_what_the_pop_owes_a_caller_is_what_the_page_today_owes_them(office: Off
                    (MARGARET, card, card))
     for number in (MARGARET, "+4917655555551"):
         its = known.of(office.db, number, card, 0, now)
-        assert (its.owed, its.owed_at) == (owed.owed(office.db, now - owed.OWED_FOR)[0].times, its.owed_at) == (2, its.owed_at)
+        debt = owed.owed(office.db, now - owed.OWED_FOR)[0]
+        assert (its.owed, its.owed_at) == (debt.times, debt.at) and debt.times == 2
     spoken = office.call("+4917655555551", direction="out")
     office.answered(spoken)
     assert known.of(office.db, MARGARET, card, 0, now).owed == 0 == owed.count(office.db, now - owed.OWED_FOR)
