@@ -162,9 +162,13 @@ def test_the_broker_is_told_good_bye_when_it_is_switched_off(db: sqlite3.Connect
 
 def test_the_last_will_says_offline_when_the_box_dies(box: Box, db: sqlite3.Connection, broker: Broker) -> None:
     put(db, mqtt_host="127.0.0.1", mqtt_port=broker.port)
-    code = ("import sys, threading; from pathlib import Path; from appliance.config import Box; from appliance.doors import "
-            "mqtt; it = mqtt.Mqtt(Box(state=Path(sys.argv[1]), run=Path(sys.argv[2]), spool=Path(sys.argv[3]))); "
-            "it.start(); threading.Event().wait()")
+    code = """if True:
+        import sys, threading
+        from pathlib import Path
+        from appliance.config import Box
+        from appliance.doors import mqtt
+        mqtt.Mqtt(Box(state=Path(sys.argv[1]), run=Path(sys.argv[2]), spool=Path(sys.argv[3]))).start()
+        threading.Event().wait()"""
     process = subprocess.Popen([sys.executable, "-c", code, str(box.state), str(box.run), str(box.spool)])
     wait(lambda: "online" in broker.said.values())
     process.kill()
