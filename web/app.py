@@ -226,9 +226,11 @@ def _static(office: Office, name: str) -> HTTPResponse:
     if file is None:
         raise HTTPError(404)
     kept = f"max-age={YEAR_S}, immutable" if request.query.get("v") == file.version else "no-cache"
-    headers = {"Cache-Control": kept, "ETag": f'"{file.version}"', "Content-Type": file.type}
+    headers = {"Cache-Control": kept, "ETag": f'"{file.version}"', "Content-Type": file.type, "Vary": "Accept-Encoding"}
     if header("If-None-Match") == headers["ETag"]:
         return HTTPResponse(status=304, headers=headers)
+    if "gzip" in header("Accept-Encoding"):      # never a page: what is secret in it could be guessed by its length
+        return HTTPResponse(file.packed, headers=headers | {"Content-Encoding": "gzip"})
     return HTTPResponse(file.content, headers=headers)
 
 

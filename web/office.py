@@ -1,6 +1,7 @@
 """What every page works with: the box, its store, the hub of the streams, the words, and who is asking."""
 from __future__ import annotations
 
+import gzip
 import hashlib
 import mimetypes
 import secrets
@@ -36,7 +37,9 @@ THEMES = {"light", "dark"}
 
 @dataclass(frozen=True)
 class Static:
+    """A file as it is and packed by gzip."""
     content: bytes
+    packed: bytes
     type: str
     version: str
 
@@ -230,5 +233,5 @@ def _load_static() -> dict[str, Static]:
         content = file.read_bytes()
         kind = {".js": "text/javascript"}.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "text/plain"
         suffix = "; charset=utf-8" if kind.startswith("text/") else ""
-        found[file.name] = Static(content, kind + suffix, hashlib.sha256(content).hexdigest()[:12])
+        found[file.name] = Static(content, gzip.compress(content, mtime=0), kind + suffix, hashlib.sha256(content).hexdigest()[:12])
     return found

@@ -140,7 +140,7 @@ def test_a_sim_that_sends_nothing_says_why(office: Office, amy: Browser) -> None
 
 def test_the_phones_page_leads_to_what_its_bar_has_no_room_for(office: Office, amy: Browser) -> None:
     page = amy.get("/more").text
-    assert all(f'href="{path}"' in page for path in ("/campaigns", "/templates", "/optouts", "/sims"))
+    assert all(f'href="{path}"' in page for path in ("/rules", "/templates", "/optouts", "/sims"))
 
 
 def test_undo_needs_the_forms_token(office: Office, amy: Browser) -> None:

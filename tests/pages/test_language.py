@@ -18,7 +18,8 @@ from web.language import Languages
 WEB = Path(language.__file__).parent
 BERLIN = ZoneInfo("Europe/Berlin")
 SAID_AS_IS = {"Deskbell", "· Deskbell", "CSV", "Excel", "vCard", "SHA-256", "Windows", "Android", "iPhone, iPad", "Mac",
-              "Firefox", "c", "F2", "Esc"}
+              "Firefox", "macOS", "Linux", "c", "F2", "Esc"}
+CODE = {"code", "pre"}                                  # the same in every language
 READ_ALOUD = {"aria-label", "title", "placeholder", "alt", "aria-description"}
 RUSSIAN = r"""
 msgid ""
@@ -46,11 +47,17 @@ class Words(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.is_code = False
 
     def handle_data(self, data: str) -> None:
-        self.found.append(data)
+        if not self.is_code:
+            self.found.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_code = self.is_code and tag not in CODE
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.is_code = self.is_code or tag in CODE
         self.found += [
             value or ""
             for name, value in attributes

@@ -25,6 +25,7 @@ WHO: list[tuple[str, set[str]]] = [
     (r"/settings(/lines|/network)?\b", BOX),
     (r"/(sims|diagnostics)\b", BOX),
     (r"/recording/\d+/delete\b", OWNER),
+    (r"/history\.(csv|xlsx)$", OWNER),
     (r"/(events|owed|history|call|calls|recordings?|texts|campaigns?|templates|optouts|tocall|callbacks?)\b", DESK),
     (r"/(customers?|contacts?|groups?|tags?|cards?|notes?)\b", DESK),
     (r"/(pop|dial|desks?)\b", DESK),
