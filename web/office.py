@@ -233,5 +233,6 @@ def _load_static() -> dict[str, Static]:
         content = file.read_bytes()
         kind = {".js": "text/javascript"}.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "text/plain"
         suffix = "; charset=utf-8" if kind.startswith("text/") else ""
-        found[file.name] = Static(content, gzip.compress(content, mtime=0), kind + suffix, hashlib.sha256(content).hexdigest()[:12])
+        version = hashlib.sha256(content).hexdigest()[:12]
+        found[file.name] = Static(content, gzip.compress(content, mtime=0), kind + suffix, version)
     return found

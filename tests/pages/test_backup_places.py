@@ -21,6 +21,8 @@ from appliance.config import Box
 from appliance.store import db as store
 from tests.desk import box_at, eventually, free_port
 
+pytestmark = pytest.mark.xdist_group("places")       # one sshd, one smbd, one stick
+
 WORDS = "four words in a row"
 USER, PASSWORD = "keeper", "a place of its own"
 

@@ -18,7 +18,8 @@ from web.language import Languages
 WEB = Path(language.__file__).parent
 BERLIN = ZoneInfo("Europe/Berlin")
 SAID_AS_IS = {"Deskbell", "· Deskbell", "CSV", "Excel", "vCard", "SHA-256", "Windows", "Android", "iPhone, iPad", "Mac",
-              "Firefox", "macOS", "Linux", "c", "F2", "Esc"}
+              "Firefox", "macOS", "Linux", "Grandstream", "https://",
+              "tcp://192.168.2.9:9100", "homeassistant.local", "c", "F2", "Esc"}
 CODE = {"code", "pre"}                                  # the same in every language
 READ_ALOUD = {"aria-label", "title", "placeholder", "alt", "aria-description"}
 RUSSIAN = r"""
@@ -74,7 +75,11 @@ def unmarked(template: str) -> list[str]:
     return [text.strip() for text in words.found if re.search(r"[^\W\d_]", text) and text.strip() not in SAID_AS_IS]
 
 
-@pytest.mark.parametrize("template", sorted((WEB / "templates").iterdir()), ids=lambda path: path.name)
+ENGLISH = {"doorsapi.html"}              # the reference for programmers, as the document it shows
+
+
+@pytest.mark.parametrize("template", [it for it in sorted((WEB / "templates").iterdir()) if it.name not in ENGLISH],
+                         ids=lambda path: path.name)
 def test_templates_have_no_unmarked_words(template: Path) -> None:
     assert unmarked(template.read_text()) == []
 
