@@ -8,7 +8,7 @@ from bottle import HTTPResponse, request, response
 
 from appliance.people import changes, invitations, totp, users
 from appliance.store import db as store
-from web import auth
+from web import auth, firstwords
 from web.office import Office, go, header
 
 SETUP = "first run"      # what the lockout counts wrong codes under; no user's name is tried there
@@ -54,7 +54,11 @@ def _setup(office: Office) -> str | HTTPResponse:
     except users.UserError as refused:
         response.status = 400
         return _setup_page(office, words(str(refused)), name, code)
-    return _enter(office, user_id) if user_id else go("/login")
+    if not user_id:
+        return go("/login")
+    with store.write(office.db) as db:
+        firstwords.settle(db, office.box, words, office.clock())
+    return _enter(office, user_id)
 
 
 def _login_page(office: Office, problem: str = "", name: str = "") -> str | HTTPResponse:

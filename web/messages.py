@@ -20,7 +20,7 @@ MARKS = {"N_", "words", "_"}
 BELOW = HERE.parent / "appliance"
 UNSEEN = {"agi", "ami", "bell", "daemon", "config", "demo", "supervisor", "exchange", "provision", "notify", "owner",
           "owner_words", "control", "db", "migrations"}
-SENTENCE = re.compile(r"(?!.*\b(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|WHERE)\b)"
+SENTENCE = re.compile(r"(?!.*\b(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|WHERE|ORDER BY|VACUUM|AND [a-z_]+\.)\b)"
                       r"(?:[A-Z“]|\{0\})[^\n]* [^\n]*(?:[.!?]|\{\d\})")
 SAYERS = {"words", "_when"}                       # whatever these make up is shown
 REASONED = {"Refusal", "Wait", "Finding"}         # what these are given is shown, whole sentence or not

@@ -15,6 +15,8 @@ from functools import cached_property, lru_cache
 PLACE = re.compile(r"\{(\d)\}")
 END = re.compile(r"(?<=[.!?]) (?=[^a-z\d])")
 DAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day (\d{1,2} [A-Z][a-z]+ \d{4})")
+DAYS = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"}
+LEAST = 4           # letters of its own that a pattern needs to be known by; one with fewer joins figures only
 DEEPEST = 3         # a value may itself be such a sentence
 
 
@@ -41,6 +43,8 @@ class Sayings:
     def _said(self, sentence: str, depth: int) -> str:
         if not sentence:
             return sentence
+        if " " not in sentence and depth and sentence not in DAYS:
+            return sentence                # a value of one word is a name: Ms May is no month
         if (known := self._catalogue.gettext(sentence)) != sentence:
             return known
         if depth > DEEPEST:
@@ -68,6 +72,7 @@ def _filled(said: str, values: dict[str, str]) -> str:
 def _matcher(source: str) -> re.Pattern[str]:
     """What a sentence made from the pattern looks like; a value that stands twice is the same twice."""
     seen: set[str] = set()
+    value = ".*?" if len(re.findall("[A-Za-z]", PLACE.sub("", source))) >= LEAST else r"[^\d]*\d.*?"
     written = ""
     for position, part in enumerate(PLACE.split(source)):
         if position % 2 == 0:
@@ -76,5 +81,5 @@ def _matcher(source: str) -> re.Pattern[str]:
             written += f"(?P=v{part})"
         else:
             seen.add(part)
-            written += f"(?P<v{part}>.*?)"
+            written += f"(?P<v{part}>{value})"
     return re.compile(written, re.S)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from appliance import settings
 from appliance.people import users
 from appliance.store import db as store
+from appliance.texts import rulebook
 from tests.desk import PASSWORD, Browser, Office, box_at, eventually
 from web import auth
+from web.language import Languages
 
 
 def test_before_the_first_run_every_page_leads_to_it(office: Office) -> None:
@@ -177,3 +180,20 @@ def test_many_first_readers_of_the_sticker_read_one_code(tmp_path: Path) -> None
     with ThreadPoolExecutor(16) as pool:
         assert len(set(pool.map(lambda _: users.first_run_code(box), range(64)))) == 1
     assert [file.name for file in box.state.iterdir() if "sticker" in file.name] == ["sticker.txt"]
+
+
+def test_a_box_that_is_set_up_in_french_begins_with_french_texts(office: Office) -> None:
+    browser = office.browser(logged_in=False)
+    browser.cookies["language"] = "fr"
+    browser.set_up(office.box)
+    kept = settings.read(office.db)
+    (rule,) = rulebook.rules(office.db)
+    words = Languages(office.box.zone).all["fr"]
+    assert rule.name == words("Missed call") != "Missed call" and rule.text.startswith("{shop}") and rule.is_on
+    assert kept.stop_answer == words(settings.DEFAULTS.stop_answer) != settings.DEFAULTS.stop_answer
+    assert kept.dispositions.count(",") == settings.DEFAULTS.dispositions.count(",")
+
+
+def test_a_box_that_is_set_up_in_english_keeps_the_words_it_was_made_with(office: Office) -> None:
+    office.browser()
+    assert settings.read(office.db) == settings.DEFAULTS and rulebook.rules(office.db)[0].name == "Missed call"

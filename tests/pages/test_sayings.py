@@ -68,6 +68,8 @@ def french(tmp_path: Path) -> Words:
         ("The SIM shop: no such number", "SIM shop : numéro inconnu"),
         ("The SIM a: 3 of 4 answered STOP, more than 10 %. The rest waits.",
          "SIM a : 4 textos, 3 réponses STOP, plus de 10 %. Le reste attend."),
+        ("The SIM Monday: 3 of 4", "SIM lundi : 3 of 4"),
+        ("The SIM March: no such number", "SIM March : numéro inconnu"),
         ("Something nobody translated. Calls go on.", "Something nobody translated. Les appels continuent."),
         ("Nobody translated this.", "Nobody translated this."),
         ("", ""),
