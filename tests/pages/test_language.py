@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import polib
 import pytest
 
 from appliance.people import users
@@ -170,3 +171,23 @@ def test_the_sentences_about_passwords_name_the_real_limits() -> None:
     with pytest.raises(users.UserError, match=str(users.MAX_PASSWORD)):
         users.hash_password("x" * (users.MAX_PASSWORD + 1))
     assert str(users.MAX_NAME) in users.NAME_LIMIT
+
+
+PLURALS = {"zh": 1, "ru": 3, "fr": 2}
+HOLDS = re.compile(r"%\(\w+\)[a-z]|%%|\{\d\}|</?[a-z]+>")
+
+
+@pytest.mark.parametrize("tongue", sorted(PLURALS))
+def test_every_message_is_translated_and_keeps_its_values(tongue: str) -> None:
+    said = {entry.msgid: entry for entry in polib.pofile(str(language.LOCALE / tongue / "LC_MESSAGES" / "deskbell.po"))}
+    wanted = polib.pofile(messages.template())
+    assert {entry.msgid for entry in wanted} == said.keys()
+    wrong = []
+    for entry in wanted:
+        forms = said[entry.msgid].msgstr_plural or {0: said[entry.msgid].msgstr}
+        many = sorted(HOLDS.findall(entry.msgid_plural or entry.msgid))
+        is_whole = all(form and set(HOLDS.findall(form)) <= set(many) for form in forms.values())
+        if not is_whole or entry.msgid_plural and len(forms) != PLURALS[tongue] or "fuzzy" in said[entry.msgid].flags \
+                or not entry.msgid_plural and sorted(HOLDS.findall(forms[0])) != many:
+            wrong.append(entry.msgid)
+    assert not wrong
