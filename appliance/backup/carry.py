@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
+from typing import Any
 
 from appliance.store.db import iso
 
@@ -15,6 +16,7 @@ HALTED = "The box was restored from a backup, which does not know what went sinc
 OF_THE_BOX = ("ledger_cursor", "ledger_event", "directory_copy", "modem", "backup_secret", "backup_restore")
 # Rows of now beside those of then: who wants no texts; who changed what.
 BESIDE = ("opt_out", "change")
+USERS = "SELECT id, name, role = 'owner' AND password_hash <> '', is_on FROM {}.user"
 
 
 class BusyError(Exception):
@@ -35,6 +37,7 @@ def carry(db: sqlite3.Connection, restore_id: int, now: datetime) -> None:
             _insert(db, table)
         _live_calls(db)
         _sessions(db)
+        _shut_out(db)
         _recordings(db)
         _backups(db)
         _nothing_goes_twice(db, now)
@@ -76,6 +79,35 @@ def _sessions(db: sqlite3.Connection) -> None:
     _insert(db, "session", """
         WHERE EXISTS (SELECT 1 FROM main.user AS then_, live.user AS now_
                       WHERE then_.id = live.session.user_id AND now_.id = then_.id AND now_.name = then_.name)""")
+
+
+def _shut_out(db: sqlite3.Connection) -> None:
+    """A door closed since stays closed: keys and desks taken back, users switched off, codes that were used."""
+    for table in ("api_token", "desk"):
+        db.execute(f"UPDATE main.{table} SET revoked_at = now_.revoked_at FROM live.{table} AS now_ "        # noqa: S608
+                   f"WHERE now_.token_hash = {table}.token_hash AND now_.revoked_at IS NOT NULL")
+    for table in ("pairing", "invitation"):
+        db.execute(f"DELETE FROM main.{table}")                                          # noqa: S608
+    off = shut_out(db.execute(USERS.format("main")).fetchall(), db.execute(USERS.format("live")).fetchall())
+    db.executemany("UPDATE main.user SET is_on = 0 WHERE id = ?", [(user_id,) for user_id in off])
+    db.execute("""
+        DELETE FROM main.recovery_code
+        WHERE code_hash NOT IN (SELECT code_hash FROM live.recovery_code)
+          AND user_id IN (SELECT user.id FROM main.user JOIN live.user AS now_ USING (id, name))""")
+
+
+def users(then: sqlite3.Connection, now: sqlite3.Connection) -> list[str]:
+    """Who may log in after a restore, by name."""
+    were = then.execute(USERS.format("main")).fetchall()
+    off = shut_out(were, now.execute(USERS.format("main")).fetchall())
+    return sorted(name for user_id, name, _, is_on in were if is_on and user_id not in off)
+
+
+def shut_out(then: list[Any], now: list[Any]) -> set[int]:
+    """The ids of users of then who are switched off now; nobody where no owner of then could log in any more."""
+    is_on = {(user_id, name): is_on for user_id, name, _, is_on in now}
+    off = {user_id for user_id, name, _, _ in then if not is_on.get((user_id, name), 1)}
+    return off if any(is_owner and on and user_id not in off for user_id, _, is_owner, on in then) else set()
 
 
 def _recordings(db: sqlite3.Connection) -> None:
@@ -120,6 +152,8 @@ def _nothing_goes_twice(db: sqlite3.Connection, now: datetime) -> None:
                "(SELECT id FROM occurrence WHERE state = 'running')", (AGAIN,))
     db.execute("UPDATE campaign SET state = 'paused', reason = ? WHERE state IN ('scheduled', 'running')", (HALTED,))
     db.execute("DELETE FROM owner_question")
+    for table in ("delivery", "slip"):
+        db.execute(f"UPDATE {table} SET state = 'given_up', reason = ? WHERE state = 'waiting'", (AGAIN,))   # noqa: S608
 
 
 def _ids_go_on(db: sqlite3.Connection) -> None:

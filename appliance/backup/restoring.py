@@ -64,7 +64,7 @@ def preview(live: sqlite3.Connection, box: Box, folder: Path, manifest: Manifest
         settings = [dict(db.execute("SELECT key, value FROM setting").fetchall()) for db in (live, then)]
         newest = then.execute("SELECT max(started_at) FROM call").fetchone()[0]
         waiting = live.execute("SELECT count(*) FROM sms WHERE state IN ('queued', 'held')").fetchone()[0]
-        users = [row[0] for row in then.execute("SELECT name FROM user ORDER BY name")]
+        users = carry.users(then, live)
     finally:
         then.close()
     return {"version": manifest.version, "box": manifest.box, "taken_at": at, "newest_call": newest, "tables": tables,
