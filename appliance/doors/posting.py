@@ -16,12 +16,13 @@ import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 CONNECT_S = 5.0
 ANSWER_S = 10.0          # from the first byte to the last: who answers a letter a second is slow too
 MOST_ANSWER_BYTES = 64 * 1024
 ACCEPTED = range(200, 300)
+ASCII = "".join(map(chr, range(33, 127)))
 
 
 class PostError(Exception):
@@ -53,7 +54,7 @@ def post(url: str, secret: str, letter_id: int, body: bytes, at_s: int, trust: s
         with _connected(address, parts.hostname, is_tls, trust) as line:
             connection = http.client.HTTPConnection(parts.hostname, parts.port)
             connection.sock = _Hurried(line, until)
-            connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, {
+            connection.request("POST", _wire(parts.path or "/", parts.query), body, {
                 "Content-Type": "application/json", "User-Agent": "Deskbell", "Deskbell-Delivery": str(letter_id),
                 "Deskbell-Signature": signature(secret, at_s, body), "Connection": "close"})
             answer = connection.getresponse()
@@ -70,6 +71,11 @@ def post(url: str, secret: str, letter_id: int, body: bytes, at_s: int, trust: s
     if 300 <= answer.status < 400:
         raise PostError("It points to another address; enter that one. Redirects are not followed.", answer.status)
     raise PostError(f"It answered {answer.status}.", answer.status)
+
+
+def _wire(path: str, query: str) -> str:
+    """Path and query as HTTP sends them: letters beyond ASCII by their UTF-8 (RFC 3987), the rest as it was typed."""
+    return quote(path + (f"?{query}" if query else ""), safe=ASCII)
 
 
 def _address(host: str, port: int) -> tuple[str, int]:

@@ -214,6 +214,13 @@ def test_a_redirect_is_not_followed(db: sqlite3.Connection, target: Target) -> N
     assert told.value.status == 302 and len(target.heard) == 1
 
 
+def test_an_address_with_letters_of_any_script_is_reached_as_browsers_reach_it(target: Target) -> None:
+    heard: list[str] = []
+    target.server.RequestHandlerClass.log_message = lambda it, *_: heard.append(it.path)  # type: ignore[attr-defined]
+    assert posting.post(f"http://{HERE}:{target.port}/Größe/%41?wer=李&x=a+b", "s", 1, b"{}", 1) == 204
+    assert heard == ["/Gr%C3%B6%C3%9Fe/%41?wer=%E6%9D%8E&x=a+b"]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "169.254.1.1", "[::ffff:127.0.0.1]",
                                   "127.1", "224.0.0.1", "2130706433"])
 def test_a_letter_never_knocks_at_this_boxs_inner_doors(host: str) -> None:
