@@ -7,6 +7,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
+NORTH_AMERICA = {"US", "CA", "PR", "VI", "GU", "AS", "MP"}     # of +1: what one of them pays for as its own
 LONGEST = 32   # E.164 has 15 digits; separators may stand between
 
 
@@ -72,11 +73,20 @@ def kind(number: str) -> Kind:
 
 
 def is_home(number: str, country: str) -> bool:
-    """Whether an E.164 number has the calling code of `country`."""
+    """Whether an E.164 number has the calling code of `country`; of +1, that it is not on another island.
+
+    A Caribbean number looks like one of the next town and costs like one of another continent.
+    """
     try:
-        return phonenumbers.parse(number, None).country_code == phonenumbers.country_code_for_region(country)
+        parsed = phonenumbers.parse(number, None)
     except NumberParseException:
         return False
+    if parsed.country_code != phonenumbers.country_code_for_region(country):
+        return False
+    if parsed.country_code != 1 or phonenumbers.number_type(parsed) == PhoneNumberType.TOLL_FREE:
+        return True
+    there = phonenumbers.region_code_for_number(parsed)
+    return there == country or {there, country} <= NORTH_AMERICA
 
 
 def is_free(number: str) -> bool:

@@ -105,3 +105,12 @@ def test_a_log_shows_no_whole_number(digits: int) -> None:
     ("DE", True), ("GB", True), ("UK", False), ("ZZ", False), ("de", False), ("", False)])
 def test_a_country_is_one_with_a_numbering_plan(code: str, known: bool) -> None:
     assert numbers.is_country(code) is known
+
+
+@pytest.mark.parametrize(("number", "country", "home"), [
+    ("+4930123456", "DE", True), ("+33123456789", "DE", False), ("+12125551234", "US", True),
+    ("+12505551212", "US", True), ("+18005551234", "JM", True), ("+18095551234", "US", False),
+    ("+18765551234", "US", False), ("+18765551234", "JM", True), ("+12125551234", "JM", False),
+    ("+77012345678", "RU", True), ("+441534123456", "GB", True), ("abc", "DE", False)])
+def test_an_island_with_our_calling_code_is_abroad_all_the_same(number: str, country: str, home: bool) -> None:
+    assert numbers.is_home(number, country) is home
