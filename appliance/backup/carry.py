@@ -20,12 +20,15 @@ USERS = "SELECT id, name, role = 'owner' AND password_hash <> '', is_on FROM {}.
 
 
 class BusyError(Exception):
-    """Now is no moment for it: a text is on the air. Try again in a second."""
+    """Now is no moment for it: a text is on the air, or somebody was just forgotten. Try again in a second."""
 
 
 def carry(db: sqlite3.Connection, restore_id: int, now: datetime) -> None:
-    """Makes the restored store the next one of this box. Raises BusyError while a text is being sent."""
-    if db.execute("SELECT 1 FROM live.sms WHERE state = 'sending' LIMIT 1").fetchone():
+    """Makes the restored store the next one of this box. Raises BusyError while a text is being sent, and for one
+    who was forgotten after forget.again had looked."""
+    if db.execute("SELECT 1 FROM live.sms WHERE state = 'sending' UNION ALL SELECT 1 FROM live.forgotten AS now_ "
+                  "LEFT JOIN main.forgotten AS known USING (hash, key_id) WHERE known.at IS NULL OR known.at < now_.at "
+                  "LIMIT 1").fetchone():
         raise BusyError
     db.execute("PRAGMA foreign_keys = OFF")
     db.execute("BEGIN")                        # IMMEDIATE would want to write in `live` too

@@ -80,7 +80,7 @@ def apply(job: Job, now: Callable[[], datetime]) -> None:
     folder = aside(job.box, job.row_id)
     if not (folder / STORE).exists():
         raise ArchiveError("What was read is no longer there. Begin the restore anew.")
-    _forget_again(job, folder, now())
+    _forget_again(job, folder, now())           # before their recordings are brought
     _bring_recordings(job, folder)
     if (folder / BOX).exists():
         write_durably(job.box.state / "restored-box.toml", (folder / BOX).read_bytes())
@@ -95,6 +95,7 @@ def apply(job: Job, now: Callable[[], datetime]) -> None:
                                    "when it is settled.") from None
             job.stands(0, 0)
             time.sleep(0.2)
+            _forget_again(job, folder, now())   # somebody may have been forgotten meanwhile
     shutil.rmtree(folder, ignore_errors=True)
 
 

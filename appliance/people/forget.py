@@ -77,7 +77,7 @@ def forget(db: sqlite3.Connection, box: Box, contact_id: str | None, numbers: Se
         "SELECT number FROM contact_number WHERE contact_id = ?", (contact_id,)))]))
     _may_now(db, contact_id, theirs)
     with write(db):
-        tombstones.mark(db, theirs, now)
+        tombstones.mark(db, [*theirs, contact_id] if contact_id else theirs, now)
     counts = _remove(db, box, contact_id, theirs, contact["name"] if contact else None)
     with write(db):
         if contact_id:
@@ -96,7 +96,7 @@ def forget(db: sqlite3.Connection, box: Box, contact_id: str | None, numbers: Se
 
 
 def again(known: sqlite3.Connection, restored: sqlite3.Connection, box: Box, now: datetime) -> int:
-    """How many numbers were forgotten once more in a store restored from a backup that still had them.
+    """How many cards and numbers were forgotten once more in a store restored from a backup that still had them.
 
     known: the store before the restore. box: where the recordings of the restored store lie. No receipt is written.
     """
@@ -107,18 +107,22 @@ def again(known: sqlite3.Connection, restored: sqlite3.Connection, box: Box, now
             [tuple(row) for row in known.execute("SELECT id, at, by_user, counts, swept_at FROM forget_receipt")])
     if not news:
         return 0
-    columns = {("contact_number", "number"), ("call", "number"),
+    columns = {("contact", "id"), ("contact_number", "number"), ("call", "number"),
                *((table, column) for table, (column, _) in NUMBERED.items())}
     every = {row[0] for table, column in columns
              for row in restored.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL")}
-    found = tombstones.among(restored, sorted(every), news)
+    found = tombstones.among(restored, sorted(every, reverse=True), news)       # "+…" last: cards know more numbers
     for number in found:
-        owner = restored.execute("SELECT contact_id, name FROM contact_number JOIN contact ON contact.id = contact_id "
-                                 "WHERE number = ?", (number,)).fetchone()
-        _remove(restored, box, owner["contact_id"] if owner else None, [number], owner["name"] if owner else None)
+        owner = restored.execute("""
+            SELECT id, name FROM contact
+            WHERE id = ?1 OR id = (SELECT contact_id FROM contact_number WHERE number = ?1)""", (number,)).fetchone()
+        card, name = (owner["id"], owner["name"]) if owner else (None, None)
+        theirs = [number] if number != card else [row["number"] for row in restored.execute(
+            "SELECT number FROM contact_number WHERE contact_id = ?", (card,))]          # also what left it since
+        _remove(restored, box, card, theirs, name)
         with write(restored):
-            restored.execute("DELETE FROM contact WHERE id = ?", (owner["contact_id"] if owner else None,))
-            restored.execute("DELETE FROM relink WHERE number = ?", (number,))
+            restored.execute("DELETE FROM contact WHERE id = ?", (card,))
+            restored.executemany("DELETE FROM relink WHERE number = ?", [(one,) for one in theirs])
     if found:
         traces.wipe(restored)
     return len(found)
