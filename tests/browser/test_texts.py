@@ -150,7 +150,7 @@ def test_the_phone_has_its_bar_and_the_count_on_it(office: Office, amy: Browser,
     page = desk(amy, 390, 844).new_page()
     page.goto(office.url + "/rules")
     bar = page.get_by_role("navigation", name="Main, short")
-    expect(bar.get_by_role("link", name="Rules")).to_have_attribute("aria-current", "page")
+    expect(bar.get_by_role("link", name="More")).to_have_attribute("aria-current", "page")
     expect(bar.locator(".n")).to_have_text("1")
     bar.get_by_role("link", name="More").click()
     expect(page.get_by_role("link", name="Opt-outs")).to_be_visible()

@@ -23,6 +23,8 @@ from tests.desk import Office, box_at, eventually
 from tests.pages.people import user_id
 from web import certificate
 
+pytestmark = pytest.mark.xdist_group("tray")        # one screen for its windows
+
 PROGRAM = Path(__file__).resolve().parents[2] / "web" / "desktop" / "deskbell_desk.py"
 SHOTS = os.environ.get("TEST_SHOTS", "")
 LIMIT_S = 30.0
