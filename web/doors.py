@@ -166,6 +166,7 @@ def _switch(office: Office, target: Webhook) -> HTTPResponse:
 
 def _remove(office: Office, target: Webhook) -> HTTPResponse:
     by = office.by
+    webhooks.empty(office.db, target.id)
     with store.write(office.db) as db:
         gone = webhooks.take_away(db, target.id)
         changes.record(db, by, f"webhook {target.name}", {"url": target.url}, None, office.clock(), target.id)

@@ -283,3 +283,17 @@ def test_what_was_settled_long_ago_is_let_go_and_what_waits_stays(db: sqlite3.Co
         webhooks.delivered(db, first, 200, NOW)
         assert webhooks.forget(db, datetime.now(UTC) + timedelta(days=40)) == 1
     assert len(webhooks.log(db, hook_id)) == 1
+
+
+def test_a_long_log_goes_a_piece_at_a_time(db: sqlite3.Connection) -> None:
+    hook_id, _ = hook(db, f"http://{HERE}:1/")
+    other, _ = hook(db, f"http://{HERE}:1/")
+    with store.write(db):
+        db.executemany("INSERT INTO delivery (webhook_id, kind, at, state) VALUES (?, 'test', ?, 'delivered')",
+                       [(hook_id, store.iso(NOW))] * 5500 + [(other, store.iso(NOW))])
+    said: list[str] = []
+    db.set_trace_callback(said.append)
+    webhooks.empty(db, hook_id)
+    db.set_trace_callback(None)
+    assert said.count("COMMIT") == 6
+    assert webhooks.log(db, hook_id) == [] and len(webhooks.log(db, other)) == 1
