@@ -78,7 +78,7 @@ def _walked(db: sqlite3.Connection, since: datetime, until: datetime, limit: int
     def count(number: str) -> None:
         if number not in known:
             known[number] = int(db.execute(f"""
-                SELECT count(*) FROM call INDEXED BY call_number
+                SELECT count(*) FROM call INDEXED BY caller_calls
                 WHERE number = ? AND started_at >= ? AND started_at < ? AND {CAME_IN}""",
                 (number, iso(since), iso(until))).fetchone()[0])
 

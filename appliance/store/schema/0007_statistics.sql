@@ -56,6 +56,8 @@ CREATE TABLE caller_year (
   PRIMARY KEY (number, year)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX caller_year_most ON caller_year (year, calls DESC, number);
+-- How often a number rang in any time, without reading its calls.
+CREATE INDEX caller_calls ON call (number, started_at, outcome) WHERE direction = 'in' AND outcome <> 'blocked';
 
 -- Adding a call to the figures (sign 1), or taking it out again before it changes or goes (sign -1).
 CREATE VIEW call_tally_change AS SELECT 0 AS call_id, 1 AS sign WHERE 0;
