@@ -1,6 +1,7 @@
 """Backups: which there are and whether they are proven, where they go, and how one comes back."""
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import re
@@ -9,9 +10,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 import bottle
-import qrcode
 from bottle import HTTPError, HTTPResponse, request, response
-from qrcode.image.svg import SvgPathImage
 
 from appliance import settings
 from appliance.backup import places, rows, secrets
@@ -248,7 +247,8 @@ def _code(office: Office) -> HTTPResponse:
     """What to do, for a telephone's camera. No secret: whoever finds the card has only the words on it."""
     said = office.words("Deskbell: put the stick or a backup file into a new box, open Backups, press Restore, "
                         "type the passphrase.")
-    image = qrcode.make(said, image_factory=SvgPathImage, box_size=QR_PIXEL * 5, border=2)
+    qrcode, svg = importlib.import_module("qrcode"), importlib.import_module("qrcode.image.svg")      # seldom wanted
+    image = qrcode.make(said, image_factory=svg.SvgPathImage, box_size=QR_PIXEL * 5, border=2)
     drawn = io.BytesIO()
     image.save(drawn)
     return HTTPResponse(re.sub(rb"<\?xml[^>]*>", b"", drawn.getvalue()), headers={"Content-Type": "image/svg+xml"})
