@@ -12,10 +12,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Desk
-from tests.browser.wholeshop import Whole, whole
+from tests.deep.wholeshop import Whole, whole
 from tests.desk import Browser, Office, eventually
 from tests.pages.test_import import work
 from web import language
+
+pytestmark = pytest.mark.xdist_group("owner")          # one shop for all of them
 
 CUSTOMERS = "Name;Number;Company\nIngrid Solberg;0151 23456781;Solberg Ltd\nTomas Novak;0151 23456782;\n"
 LOCALE = Path(language.__file__).parent / "locale"

@@ -9,8 +9,10 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.wholeshop import PUBLIC, Whole, whole
+from tests.deep.wholeshop import PUBLIC, Whole, whole
 from tests.desk import Office, box_at
+
+pytestmark = pytest.mark.xdist_group("access")          # one shop for all of them
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 GRAVE = """async only => {
