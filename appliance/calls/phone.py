@@ -106,9 +106,11 @@ def _target(db: sqlite3.Connection, box: Box, extension: str, raw: str) -> str:
 
 
 def _is_known(db: sqlite3.Connection, number: str) -> bool:
+    """On a card, or somebody here spoke with them: one ring from abroad is how the expensive ones bait a call back."""
     return bool(db.execute("""
         SELECT EXISTS (SELECT 1 FROM contact_number WHERE number = ?1)
-          OR EXISTS (SELECT 1 FROM call WHERE number = ?1 AND direction = 'in')""", (number,)).fetchone()[0])
+          OR EXISTS (SELECT 1 FROM call WHERE number = ?1 AND direction = 'in' AND outcome = 'answered')""",
+        (number,)).fetchone()[0])
 
 
 def _keep(db: sqlite3.Connection, kind: str, call_id: int | None, extension: str, target: str | None, by: str,

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from appliance import settings
@@ -39,6 +40,9 @@ class Slips:
         self._at_work: threading.Thread | None = None
 
     def start(self) -> None:
+        """Returns at once; the calls that end from here on are its own."""
+        with closing(store.connect(self._box.store)) as db:
+            self._last = int(db.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()[0])
         self._thread.start()
 
     def stop(self) -> None:
@@ -51,7 +55,7 @@ class Slips:
 
     def _run(self) -> None:
         db = store.connect(self._box.store)
-        seen, last = -1, int(db.execute("SELECT coalesce(max(id), 0) FROM event").fetchone()[0])
+        seen, last = -1, self._last
         while not self._stop.is_set():
             try:
                 last = self._follow(db, last)

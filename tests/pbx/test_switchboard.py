@@ -221,3 +221,9 @@ def test_an_order_from_before_a_break_is_not_done_late(office: Office) -> None:
 def test_what_may_not_be_dialled_from_a_screen_is_refused_in_words(office: Office, number: str) -> None:
     with pytest.raises(phone.OrderError), store.write(office.db):
         phone.dial(office.db, office.box, "101", number, "Amy", datetime.now(UTC))
+
+
+def test_one_ring_from_abroad_makes_no_number_one_of_ours(office: Office) -> None:
+    office.missed("+33612345678")
+    with pytest.raises(phone.OrderError, match="abroad"), store.write(office.db):
+        phone.dial(office.db, office.box, "101", "+33612345678", "Amy", datetime.now(UTC))
