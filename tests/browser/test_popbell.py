@@ -59,9 +59,9 @@ def test_notifications_are_shown_behind_other_windows_and_go_with_the_ring(
     call_id = office.call(name="Margaret Osei")
     shown = """async () => (await (await navigator.serviceWorker.getRegistration("/static/")).getNotifications())
         .map(one => one.title)"""
-    eventually(lambda: page.evaluate(shown) == ["Margaret Osei"])
+    eventually(lambda: page.evaluate(shown) == ["Margaret Osei"], 30)
     office.answered(call_id, "102")
-    eventually(lambda: page.evaluate(shown) == [])
+    eventually(lambda: page.evaluate(shown) == [], 30)
 
 
 def test_where_notifications_cannot_be_the_page_says_why(office: Office, amy: Browser, chromium: Chromium) -> None:
