@@ -26,15 +26,16 @@ hash_of() {
 
 # The folder of each layer. Its name is the hash of its recipe, so a change makes a new one.
 # root: Debian and PyPI parts · house: users, folders, Asterisk's configuration, units ·
-# tools: what only tests and the demo's self-check need.
+# tools: what only tests and the demo's self-check need · workshop, over tools: what makes the image and boots it.
 layer() {
   local root=root-$({ uname -m; declare -f build_root; } | hash_of image/packages.txt image/requirements.txt)
   case $1 in
     root) echo "$CACHE/$root" ;;
     house) echo "$CACHE/house-$({ echo "$root"; declare -f build_house; } |
       hash_of image/deskbell image/regions image/asterisk systemd)" ;;
-    tools) echo "$CACHE/tools-$({ echo "$root"; declare -f build_tools; } |
+    tools) echo "$CACHE/tools-$({ echo "$root"; declare -f packages_over wheels_into build_tools; } |
       hash_of tests/packages.txt tests/requirements.txt)" ;;
+    workshop) echo "$CACHE/workshop-$({ layer tools; declare -f packages_over build_workshop; } | hash_of image/workshop.txt)" ;;
   esac
 }
 

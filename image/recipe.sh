@@ -59,23 +59,37 @@ build_house() {
   umount "$at"
 }
 
-build_tools() {
-  local new=$1 at=$1.at pip=$1.pip proxy=()
-  pip_into "$REPO/tests/requirements.txt" "$pip" & local fetching=$!
+# Puts a list of Debian packages over layers that are made, and runs a last command in there.
+packages_over() {
+  local lower=$1 new=$2 list=$3 at=$2.at proxy=(); shift 3
   mkdir "$new.work" "$at"
-  overlay_at "$(layer root)" "$new" "$at"
+  overlay_at "$lower" "$new" "$at"
   mount -t proc proc "$at/proc"
   mount --rbind /dev "$at/dev"
   cp -L /etc/resolv.conf "$at/etc/resolv.conf" 2>/dev/null || true
   while read -r line; do proxy+=(-o "$line"); done < <(apt-config dump | sed -nE 's/^(Acquire::https?::Proxy[^ ]*) "(.*)";$/\1=\2/p')
   in_root "$at" apt-get -qq "${proxy[@]}" update
-  in_root "$at" apt-get -qq -y "${proxy[@]}" install --no-install-recommends $(listed "$REPO/tests/packages.txt")
+  in_root "$at" apt-get -qq -y "${proxy[@]}" install --no-install-recommends $(listed "$list")
   in_root "$at" apt-get clean
+  "$@" "$at"
+  rm -rf "$at/etc/resolv.conf" "$at"/var/lib/apt/lists/* "$at"/var/cache/apt/* "$at"/var/log/apt "$at/var/log/dpkg.log"
+  umount -R "$at/dev" "$at/proc"
+  umount "$at"
+}
+
+wheels_into() {
+  local pip=$1 at=$2
   wait "$fetching"
   rm -rf "$pip/bin"
   cp -a "$pip/." "$at/usr/lib/python3/dist-packages/"
   in_root "$at" python3 -m compileall -q /usr/lib/python3/dist-packages/playwright || true
-  rm -rf "$at/etc/resolv.conf" "$at"/var/lib/apt/lists/* "$at"/var/cache/apt/* "$at"/var/log/apt "$at/var/log/dpkg.log"
-  umount -R "$at/dev" "$at/proc"
-  umount "$at"
+}
+
+build_tools() {
+  pip_into "$REPO/tests/requirements.txt" "$1.pip" & local fetching=$!
+  packages_over "$(layer root)" "$1" "$REPO/tests/packages.txt" wheels_into "$1.pip"
+}
+
+build_workshop() {
+  packages_over "$(layer tools):$(layer root)" "$1" "$REPO/image/workshop.txt" true
 }

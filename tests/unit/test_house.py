@@ -87,15 +87,15 @@ def readme_commands() -> list[str]:
 
 # What runs each command of the README. The proof of a command is that CI or the named test runs it.
 PROVED = {
-    "image/demo": "tests/image/test_commands.py",
-    "image/demo --check": "tests/image/test_commands.py",
+    "image/demo": "tests/commands/test_commands.py",
+    "image/demo --check": "tests/commands/test_commands.py",
     "tests/run": ".ci/run",
     "tests/run unit": ".ci/run",
     "tests/run modem": ".ci/run",
     "tests/run pages": ".ci/run",
     "tests/run pbx": ".ci/run",
     "tests/run browser": ".ci/run",
-    "tests/run image": ".ci/run",
+    "tests/run commands": ".ci/run",
     "tests/run deep": ".ci/run",
     "tests/run faults": ".ci/run",
 }
