@@ -175,7 +175,6 @@ def test_leaving_the_note_box_saves_it_and_two_who_write_at_once_lose_nothing(
     his.locator("[data-do=close-pop]").click()
     eventually(lambda: "deposit" in office.db.execute("SELECT text FROM note").fetchone()[0])
     assert office.db.execute("SELECT text FROM note").fetchone()[0] == "Wants it on Friday.\nLeft a deposit."
-    hers.reload()
     expect(hers.locator("[data-of=write] textarea")).to_have_value("Wants it on Friday.\nLeft a deposit.")
 
 

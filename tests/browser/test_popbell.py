@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import expect
 
@@ -50,7 +49,6 @@ def test_a_browser_that_may_make_no_sound_yet_says_so(office: Office, amy: Brows
         strict.close()
 
 
-@pytest.mark.xfail(strict=False, reason="headless Chromium lists them only at times; not understood yet")
 def test_notifications_are_shown_behind_other_windows_and_go_with_the_ring(
     office: Office, amy: Browser, desk: Desk
 ) -> None:
@@ -61,9 +59,9 @@ def test_notifications_are_shown_behind_other_windows_and_go_with_the_ring(
     call_id = office.call(name="Margaret Osei")
     shown = """async () => (await (await navigator.serviceWorker.getRegistration("/static/")).getNotifications())
         .map(one => one.title)"""
-    eventually(lambda: page.evaluate(shown) == ["Margaret Osei"], 30)
+    eventually(lambda: page.evaluate(shown) == ["Margaret Osei"])
     office.answered(call_id, "102")
-    eventually(lambda: page.evaluate(shown) == [], 30)
+    eventually(lambda: page.evaluate(shown) == [])
 
 
 def test_where_notifications_cannot_be_the_page_says_why(office: Office, amy: Browser, chromium: Chromium) -> None:

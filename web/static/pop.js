@@ -196,13 +196,15 @@ async function save(key) {
   const draft = draft_of(key);
   if (!draft || saving.has(key)) return;
   saving.add(key);
+  const before = find(key)?.note?.text;
   const answer = await ask_box("/pop/note", { call_id: key.slice(1), note: draft.text, was: draft.was });
   saving.delete(key);
   if (answer.refused) drafted(key, { trouble: answer.is_lost ? words.unsaved : answer.refused });
   else {
     if (draft_of(key)?.text === draft.text) drafted(key, null);
     else drafted(key, { was: answer.note });
-    edit(key, { note: answer.note ? { text: answer.note, by: words.user } : null });
+    // What the stream brought meanwhile may be newer than this answer: somebody else wrote too.
+    if (find(key)?.note?.text === before) edit(key, { note: answer.note ? { text: answer.note, by: words.user } : null });
   }
   render();
 }

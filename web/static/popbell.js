@@ -46,11 +46,22 @@ async function registration() {
   if (!can_notify() || Notification.permission !== "granted") return null;
   try {
     shower ??= await navigator.serviceWorker.register(words.notifier);
+    await active(shower);
     is_distrusted = false;
   } catch {
     is_distrusted = true;      // a certificate the browser was told to put up with is not one it trusts
   }
   return shower;
+}
+
+// A worker that was registered just now takes a moment; until then it would refuse to show anything.
+function active({ installing, waiting, active }) {
+  const worker = installing || waiting;
+  return active || !worker ? null : new Promise(done => {
+    const look = () => { if (["activated", "redundant"].includes(worker.state)) done(); };
+    worker.addEventListener("statechange", look);
+    look();
+  });
 }
 
 export async function show(key, title, body, page) {
