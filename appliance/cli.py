@@ -174,10 +174,10 @@ def _setting_set(asked: argparse.Namespace) -> int:
 
 
 def _check(_asked: argparse.Namespace) -> int:
-    health = importlib.import_module("appliance.box.health")
+    health, codes = map(importlib.import_module, ("appliance.box.health", "appliance.box.codes"))
     findings: list[str] = health.findings(config.load())
     for finding in findings:
-        print(finding)
+        print(codes.coded(finding))
     if not findings:
         print("All well.")
     return 1 if findings else 0

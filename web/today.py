@@ -9,6 +9,7 @@ import bottle
 from bottle import HTTPError, HTTPResponse, request
 
 from appliance import holidays, hours, settings
+from appliance.box import codes
 from appliance.calls import history, owed, today
 from appliance.calls.history import Call
 from appliance.calls.owed import Owed
@@ -76,7 +77,7 @@ def _today(office: Office) -> str:
         slips=[_slip(db, teller, writer, debt, live) for debt in debts[:MOST_SLIPS]],
         latest=[teller.row(call) for call in history.latest(db, LATEST)], writer=writer,
         replies=conversations.page(db, limit=REPLIES, unread_only=True).conversations,
-        scheduled=today.scheduled(db), look=today.look(db), stale=STALE,
+        scheduled=today.scheduled(db), look=today.look(db), stale=STALE, code=codes.of,
         call_backs=today.call_backs(db, _midnight(local) + timedelta(days=1)))
 
 

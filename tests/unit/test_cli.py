@@ -154,7 +154,7 @@ def test_contacts_are_added_and_listed(capsys: pytest.CaptureFixture[str], offic
 def test_check_says_what_is_wrong_and_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "check")
     assert (code, err) == (1, "")
-    assert "No line is set up." in out
+    assert "DB-LINE-1  No line is set up." in out
     assert all(line.endswith(".") for line in out.splitlines())
 
 

@@ -1,0 +1,94 @@
+"""Every finding has a code, and it stays."""
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.box import codes
+from appliance.box.codes import Weight
+from appliance.doors import mqtt, slips
+from hw.gsm import State
+
+REPO = Path(__file__).resolve().parents[2]
+# Where the findings of `deskbell check` are written, and the functions there that give them.
+SOURCES = {
+    "appliance/box/health.py": None,
+    "appliance/calls/retention.py": "troubles",
+    "appliance/texts/rulebook.py": "troubles",
+    "appliance/backup/health.py": "findings",
+    "appliance/doors/webhooks.py": "findings",
+}
+OF_A_SIM = "The SIM {}: {}"      # what stands behind the colon is written by texts/pace.py
+
+
+def sentences(file: Path, function: str | None) -> Iterator[str]:
+    """The sentences a module yields, with {} where its values stand."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.FunctionDef) and (function is None or node.name == function):
+            for inner in ast.walk(node):
+                found = inner.value if isinstance(inner, ast.Yield) else getattr(inner, "elt", None)
+                if isinstance(found, ast.JoinedStr):
+                    yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in found.values)
+                elif isinstance(found, ast.Constant) and isinstance(found.value, str):
+                    yield found.value
+
+
+def written() -> list[tuple[str, str]]:
+    return [(name, sentence) for name, function in SOURCES.items() for sentence in sentences(REPO / name, function)]
+
+
+@pytest.mark.parametrize(("name", "sentence"), written())
+def test_every_finding_that_is_written_anywhere_has_a_code(name: str, sentence: str) -> None:
+    if sentence == OF_A_SIM:
+        return
+    filled = re.sub(r"\{\}(?= rows| MB| days| recordings)", "7", sentence).replace("{}", "what it is")
+    assert codes.of(filled) != codes.ELSE, f"{name}: {filled}"
+
+
+def test_the_findings_are_all_read() -> None:
+    assert len(written()) >= 27, "the sentences are not found any more, so nothing was tested"
+
+
+@pytest.mark.parametrize(("sentence", "code"), [
+    ("The modem SIM: no SIM card. Calls are logged; texts wait.", "DB-SIM-1"),
+    ("The modem SIM: the SIM card asks for its PIN: write it into the file sim-SIM.pin beside the other secrets. "
+     "Calls are logged; texts wait.", "DB-SIM-2"),
+    ("The modem SIM: no modem found anywhere. Calls are logged; texts wait.", "DB-MODEM-3"),
+    ("The modem SIM: The SIM card has no room for texts that come. Delete old ones with a telephone. Texts go.",
+     "DB-SIM-6"),
+    ("The SIM sim1: 5 texts in a row were refused for good, the last because of that. Group texts wait; answers to "
+     "calls still go. Look at the numbers and the SIM, then press Resume.", "DB-TEXT-1"),
+    ("1 recording is not on the disk any more. Its call is still there. A backup with recordings may have it.",
+     "DB-REC-1"),
+    (slips.STUCK, "DB-PRINTER-1"),
+    (mqtt.SILENT.format(host="broker"), "DB-MQTT-1"),
+    (mqtt.REFUSED.format(host="broker", why="bad password"), "DB-MQTT-1"),
+    ("Something new that nobody thought of. Calls go.", codes.ELSE),
+])
+def test_a_finding_is_known_again_by_its_words(sentence: str, code: str) -> None:
+    assert codes.of(sentence) == code
+    assert codes.coded(sentence) == f"{code}  {sentence}"
+
+
+@pytest.mark.parametrize("state", [state for state in State if not state.can_send], ids=lambda state: state.name)
+def test_every_state_in_which_a_radio_cannot_send_has_a_code_and_holds_texts(state: State) -> None:
+    sentence = f"The modem SIM: {state.value}. Calls are logged; texts wait."
+    assert codes.of(sentence) != codes.ELSE
+    assert codes.worst([sentence]) is Weight.TEXTS
+
+
+def test_a_code_is_given_once_and_looks_like_one() -> None:
+    given = [code for code, _weight, _pattern in codes.CODES]
+    assert len(given) == len(set(given))
+    assert all(re.fullmatch(r"DB-[A-Z]+-[1-9]\d*", code) for code in given)
+
+
+def test_the_worst_finding_is_what_suffers_most() -> None:
+    clock = "Nothing vouches for the clock: no time server was reached. Calls are kept and marked."
+    assert codes.worst([]) is Weight.WELL
+    assert codes.worst([clock]) is Weight.SEE_TO
+    assert codes.worst([clock, "No line is set up. Add one."]) is Weight.CALLS
