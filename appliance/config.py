@@ -49,11 +49,15 @@ class Modem:
 
 @dataclass(frozen=True)
 class Web:
-    """Where the pages are served; hosts are further names a browser may call the box by."""
+    """Where the pages are served; hosts are further names a browser may call the box by.
+
+    redirect_from is a port where browsers without encryption are sent on to the pages; 0 for none.
+    """
     listen: str = "127.0.0.1"
     port: int = 8080
     hosts: tuple[str, ...] = ()
     tls: bool = False
+    redirect_from: int = 0
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,9 @@ def _checked(box: Box) -> Box:
     for port in (box.web.port, box.sip.port):
         if not 1 <= port <= 65535:
             raise ConfigError(f"port = {port}: ports go from 1 to 65535.")
+    if not 0 <= box.web.redirect_from <= 65535 or box.web.redirect_from == box.web.port:
+        raise ConfigError(f"redirect_from = {box.web.redirect_from}: another port than the pages' own is wanted, "
+                          "such as 80; or 0 for none.")
     _check_lines(box)
     _check_modems(box)
     return replace(box, own_numbers=tuple(_number(box, given) for given in box.own_numbers), modems=tuple(

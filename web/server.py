@@ -28,6 +28,7 @@ from web import api, app, auth, certificate
 from web.events import Hub
 from web.ncid import Ncid
 from web.office import Office
+from web.redirect import Redirect
 
 log = logging.getLogger("web")
 
@@ -165,7 +166,7 @@ class Server:
         check(box)
         self.box = box
         self.hub = Hub(box)
-        self._doors = (Postman(box), Ncid(box), Mqtt(box), Slips(box))
+        self._doors = (Postman(box), Ncid(box), Mqtt(box), Slips(box), *([Redirect(box)] if box.web.tls else []))
         office = Office(box, self.hub)
         self._server = _Server((box.web.listen, box.web.port), app.create(office),
                                numthreads=THREADS, max=MOST_THREADS, server_name="Deskbell",
