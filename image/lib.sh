@@ -26,7 +26,8 @@ hash_of() {
 
 # The folder of each layer. Its name is the hash of its recipe, so a change makes a new one.
 # root: Debian and PyPI parts · house: users, folders, Asterisk's configuration, units ·
-# tools: what only tests and the demo's self-check need · workshop, over tools: what makes the image and boots it.
+# tools: what only tests and the demo's self-check need · workshop, over tools: what makes the image and boots it ·
+# box, over root: what only the image has, for the boot ring.
 layer() {
   local root=root-$({ uname -m; declare -f build_root; } | hash_of image/packages.txt image/requirements.txt)
   case $1 in
@@ -35,6 +36,7 @@ layer() {
       hash_of image/deskbell image/regions image/asterisk systemd)" ;;
     tools) echo "$CACHE/tools-$({ echo "$root"; declare -f packages_over wheels_into build_tools; } |
       hash_of tests/packages.txt tests/requirements.txt)" ;;
+    box) echo "$CACHE/box-$({ echo "$root"; declare -f packages_over build_box; } | hash_of image/image-packages.txt)" ;;
     workshop) echo "$CACHE/workshop-$({ layer tools; declare -f packages_over build_workshop; } | hash_of image/workshop.txt)" ;;
   esac
 }

@@ -90,6 +90,11 @@ build_tools() {
   packages_over "$(layer root)" "$1" "$REPO/tests/packages.txt" wheels_into "$1.pip"
 }
 
+build_box() {
+  sed '/^\[/,$d' "$REPO/image/image-packages.txt" >"$1.list"      # the part for every machine: no kernel is needed
+  packages_over "$(layer root)" "$1" "$1.list" true
+}
+
 build_workshop() {
   packages_over "$(layer tools):$(layer root)" "$1" "$REPO/image/workshop.txt" true
 }
