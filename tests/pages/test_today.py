@@ -137,7 +137,8 @@ def test_the_box_in_one_line_the_worst_first(office: Office, amy: Browser) -> No
         today.keep_look(db, [], datetime.now(UTC))
     assert "All well." in amy.get("/").text
     with store.write(office.db) as db:
-        today.keep_look(db, ["The SIM sim1: no signal.", "Only 3 MB are free on the disk. Calls ring."], datetime.now(UTC))
+        found = ["The SIM sim1: no signal.", "Only 3 MB are free on the disk. Calls ring."]
+        today.keep_look(db, found, datetime.now(UTC))
     page = amy.get("/").text
     assert '<span class="tag">DB-DISK-1</span>' in page, "the code by which the installer's table knows it"
     assert "<b>The SIM sim1: no signal.</b>" in page and "1 more to see to" in page and "All well." not in page
