@@ -32,8 +32,8 @@ layer() {
   local root=root-$({ uname -m; declare -f build_root; } | hash_of image/packages.txt image/requirements.txt)
   case $1 in
     root) echo "$CACHE/$root" ;;
-    house) echo "$CACHE/house-$({ echo "$root"; declare -f build_house; } |
-      hash_of image/deskbell image/regions image/asterisk systemd)" ;;
+    house) echo "$CACHE/house-$({ echo "$root"; declare -f lay house_files house_settled build_house; } |
+      hash_of image/deskbell image/regions image/asterisk systemd hw/udev)" ;;
     tools) echo "$CACHE/tools-$({ echo "$root"; declare -f packages_over wheels_into build_tools; } |
       hash_of tests/packages.txt tests/requirements.txt)" ;;
     box) echo "$CACHE/box-$({ echo "$root"; declare -f packages_over build_box; } | hash_of image/image-packages.txt)" ;;

@@ -40,21 +40,39 @@ build_root() {
   [ -z "$(in_root "$new" dpkg --audit)" ] || { echo "some packages are not configured"; return 1; }
 }
 
+# One of our files, into $1; $2 its mode, $3 its path in the repo, $4 its path there, which is printed.
+lay() { install -D -m"$2" "$REPO/$3" "$1/$4" && echo "$4"; }
+
+# Everything of ours but the code, into the root $1. Prints the path of each file: image/install keeps them.
+house_files() {
+  local at=$1 file
+  lay "$at" 755 image/deskbell usr/bin/deskbell
+  for file in sysusers tmpfiles; do lay "$at" 644 "systemd/$file.conf" "usr/lib/$file.d/deskbell.conf"; done
+  while read -r file; do lay "$at" 644 "systemd/$file" "usr/lib/systemd/system/$file"; done < <(cd "$REPO/systemd" &&
+    find . \( -name '*.service' -o -name '*.target' -o -name '*.path' -o -name '*.timer' -o -path '*.d/*.conf' \) -printf '%P\n')
+  while read -r file; do lay "$at" 644 "hw/udev/$file" "usr/lib/udev/rules.d/$file"; done < <(cd "$REPO/hw/udev" && ls)
+  while read -r file; do lay "$at" 644 "image/asterisk/$file" "etc/asterisk/$file"; done < <(cd "$REPO/image/asterisk" &&
+    find . -name '*.conf' -printf '%P\n')
+}
+
+# The users, the folders and the names of the regions, once the files are there.
+house_settled() {
+  in_root "$1" systemd-sysusers deskbell.conf
+  in_root "$1" systemd-tmpfiles --create deskbell.conf
+  mkdir -p "$1/usr/share/deskbell"
+  rm -f "$1/usr/share/deskbell/regions.new"
+  in_root "$1" python3 - /usr/share/deskbell/regions.new <"$REPO/image/regions"
+  mv -T "$1/usr/share/deskbell/regions.new" "$1/usr/share/deskbell/regions.db"
+}
+
 build_house() {
-  local new=$1 at=$1.at file
+  local new=$1 at=$1.at
   mkdir "$new.work" "$at"
   overlay_at "$(layer root)" "$new" "$at"
-  install -m755 "$REPO/image/deskbell" "$at/usr/bin/deskbell"
-  for file in sysusers tmpfiles; do install -D -m644 "$REPO/systemd/$file.conf" "$at/usr/lib/$file.d/deskbell.conf"; done
-  (cd "$REPO/systemd" && find . \( -name '*.service' -o -name '*.target' -o -path '*.d/*.conf' \) \
-    -exec install -D -m644 {} "$at/usr/lib/systemd/system/{}" \;)
   find "$at/etc/asterisk" -mindepth 1 -delete       # Debian's samples open more than we want
-  (cd "$REPO/image/asterisk" && find . -name '*.conf' -exec install -D -m644 {} "$at/etc/asterisk/{}" \;)
+  house_files "$at"
   mount -t proc proc "$at/proc"
-  in_root "$at" systemd-sysusers deskbell.conf
-  in_root "$at" systemd-tmpfiles --create deskbell.conf
-  mkdir -p "$at/usr/share/deskbell"
-  in_root "$at" python3 - /usr/share/deskbell/regions.db <"$REPO/image/regions"
+  house_settled "$at"
   umount "$at/proc"
   umount "$at"
 }
