@@ -142,6 +142,10 @@ class GammuGsm:
         """Tries this PIN once."""
         self._ask("enter_pin", pin)
 
+    def pin_tries(self) -> int | None:
+        """gammu does not say."""
+        return None
+
     def ask(self, code: str) -> None:
         """Sends a USSD code."""
         if not ussd.is_code(code):

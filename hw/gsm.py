@@ -26,6 +26,9 @@ USSD_TIMEOUT_S = 30.0
 EVENTS_AT_ONCE = 8  # a flood of texts lets one that waits to go in between
 UNREADABLE = "unknown"  # the number of a text that could not be read
 CARD_QUERIES = ("AT+CCID", "AT+ICCID", "AT^ICCID?", "AT+QCCID", "AT+CICCID")
+# 3GPP TS 27.007 8.65, Huawei, Quectel, SIMCom
+PIN_TRIES = (("AT+CPINR", r'\+CPINR: *"?SIM PIN"?, *(\d+)'), ("AT^CPIN?", r"\^CPIN: *[^,]*,[^,]*,\d+, *(\d+)"),
+             ('AT+QPINC="SC"', r'\+QPINC: *"SC", *(\d+)'), ("AT+SPIC", r"\+SPIC: *(\d+)"))
 CARD = re.compile(r"\b(89[0-9]{16,18}[0-9A-Fa-f]?)")
 REPORT_MODES = ("2,1,0,1,0", "2,1,0,2,0", "1,1,0,1,0", "1,1,0,2,0", "2,1,0,0,0")
 LOG = logging.getLogger(__name__)
@@ -118,6 +121,9 @@ class Gsm(Protocol):
 
     def enter_pin(self, pin: str) -> None:
         """Tries this PIN. Raises GsmRejected for a wrong one: the third wrong one locks the SIM for good."""
+
+    def pin_tries(self) -> int | None:
+        """How many wrong PINs the SIM still takes (0..3), None when the modem does not say."""
 
     def ask(self, code: str) -> None:
         """Sends a USSD code such as *100#. The answer is one of events(), within USSD_TIMEOUT_S and one at a time.
@@ -218,6 +224,11 @@ class AtGsm:
     def enter_pin(self, pin: str) -> None:
         """Tries this PIN once."""
         self._at.command(f'AT+CPIN="{pin}"', PIN_TIMEOUT_S)
+
+    def pin_tries(self) -> int | None:
+        """The count of the SIM's own PIN, as the modem's maker has it said."""
+        found = next((found for query, answer in PIN_TRIES if (found := self._ask(query, answer))), None)
+        return int(found[1]) if found else None
 
     def ask(self, code: str) -> None:
         """Sends a USSD code: plain, and packed for modems that take no other."""

@@ -300,6 +300,10 @@ def _delete(modem: Modem, rest: str) -> list[str]:
     return []
 
 
+def _pin_tries(modem: Modem, rest: str) -> list[str]:
+    return [] if rest == "=?" else [f"+CPINR: SIM PIN,{modem.pin_tries_left},{PIN_TRIES}", "+CPINR: SIM PUK,10,10"]
+
+
 def _service(modem: Modem, rest: str) -> list[str]:
     if rest == "=?":
         return ["+CSMS: (0)"]
@@ -312,6 +316,7 @@ ACTS: dict[str, Callable[[Modem, str], list[str]]] = {
     "+CREG": _registered("+CREG"), "+CGREG": _registered("+CGREG"), "+CEREG": _registered("+CEREG"),
     "+CSQ": _signal, "+COPS": _operator, "+CSCS": _charset, "+CPMS": _shelves, "+CNMI": _news, "+CMGF": _format,
     "+CUSD": _ussd, "+CCID": _card, "+CMGL": _list, "+CMGR": _read, "+CMGD": _delete, "+CSMS": _service,
+    "+CPINR": _pin_tries,
 }
 FIXED = {
     "+CGMI": "Deskbell", "+CGMM": "GSM-SIM", "+CGMR": "1.0", "+CGSN": "490154203237518", "+CIMI": "001010123456789",
@@ -326,4 +331,4 @@ FLAGS = {
     "S": ("", ""), "Q": ("", ""), "X": ("", ""), "H": ("", ""), "+CHUP": ("", ""), "&W": ("", ""), "+CNMA": ("", ""),
 }
 MESSAGES = {"+CMGS", "+CMGL", "+CMGR", "+CMGD", "+CPMS", "+CNMI", "+CMMS", "+CSCA"}
-NEEDS_SIM = MESSAGES - {"+CNMI", "+CMMS"} | {"+CPIN", "+CIMI", "+CNUM", "+CCID"}
+NEEDS_SIM = MESSAGES - {"+CNMI", "+CMMS"} | {"+CPIN", "+CPINR", "+CIMI", "+CNUM", "+CCID"}

@@ -1,4 +1,4 @@
-"""The door for the installer: a Unix socket on which `deskbell modem at|ussd` asks the daemon that holds the port.
+"""The door for a person: a Unix socket on which `deskbell modem at|ussd` and the pages ask who holds the port.
 
 One JSON line in, one out. Commands that would send, dial, delete, lock or change what the engine relies on are refused.
 They are not kept in the store: a restored backup must not speak to the modem.
@@ -26,6 +26,7 @@ ANSWER_S = 75.0              # a text may be on its way first, then a USSD answe
 LONGEST = 4096
 PLAIN = re.compile(r"(?:I\d*|&V\d*)?", re.IGNORECASE)    # of the commands of letters alone: any other may hide a D
 EXTENDED = re.compile(r"[+^$%*!#@_]([A-Z0-9:]+)(\?|=.*)?", re.IGNORECASE)
+VERBS = ("at", "ussd", "pin", "tries")
 NEVER = {"CMGS", "CMGW", "CMGD", "CMGC", "CMSS", "CNMA", "CUSD", "CPWD"}
 ONLY_ASKED = {"CPIN", "CLCK", "CNMI", "CPMS", "CMGF", "CMEE", "CLIP", "IPR", "ICF", "IFC"}
 
@@ -119,7 +120,7 @@ def _answer(radios: Mapping[str, Radio], line: bytes) -> dict[str, object]:
         return {"refused": "That was no question."}
     if radio is None:
         return {"refused": f"box.toml has no modem {asked['modem']!r}; it has {', '.join(radios)}."}
-    if verb not in ("at", "ussd"):
+    if verb not in VERBS:
         return {"refused": "That was no question."}
     if verb == "at" and (why := refusal(words)):
         return {"refused": why}

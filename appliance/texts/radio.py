@@ -42,7 +42,10 @@ class Stopping(Exception):
 
 @dataclass
 class Question:
-    """What an installer asks of the modem: "at" a command, "ussd" a code. The answer's lines, or a GsmError."""
+    """What a person asks of the modem: "at" a command, "ussd" a code, "pin" to try one, "tries" how many are left.
+
+    The answer's lines, or a GsmError.
+    """
 
     verb: str
     words: str
@@ -152,25 +155,19 @@ class Radio:
 
     def _enter_pin(self, gsm: Gsm, status: Status) -> Status:
         """How it stands after the PIN of the secret file was tried; it is tried once, and never again when wrong."""
-        pin, file = sims.pin(self.box, self.name), f"sim-{self.name}.pin"
+        card, file = gsm.card(), f"sim-{self.name}.pin"
+        pin = sims.proved(self.box, self.name, card) or sims.pin(self.box, self.name)
         if pin is None:
             self._say(f"{State.PIN.value}: write it into the file {file} beside the other secrets", status)
             return status
-        card = gsm.card()
         if sims.was_tried(self.db, self.name, card, pin):
             self._say(f"{State.PIN.value}: the one in {file} did not open it and is not tried again, three wrong ones "
                       "would lock the card. Write the right one there", status)
             return status
-        with store.write(self.db):
-            sims.note_try(self.db, self.name, card, pin, _now())
         LOG.info("%s: the PIN is tried once", self.name)
-        try:
-            gsm.enter_pin(pin)
-        except GsmRejected as wrong:
-            LOG.warning("%s: the PIN did not open the SIM card (%s)", self.name, wrong.words)
+        if not sims.enter(self.db, self.name, gsm, card, pin, _now()):
+            LOG.warning("%s: the PIN did not open the SIM card", self.name)
             return status
-        with store.write(self.db):
-            sims.forget_tries(self.db, self.name, card, _now())
         return gsm.status()
 
     def _opened(self, gsm: Gsm) -> None:
@@ -296,6 +293,11 @@ class Radio:
         try:
             if question.verb == "at":
                 question.answer.set_result(gsm.at(question.words))
+            elif question.verb == "tries":
+                question.answer.set_result([str(left)] if (left := gsm.pin_tries()) is not None else [])
+            elif question.verb == "pin":
+                self._look_at = 0.0
+                question.answer.set_result(sims.given(self.db, self.box, self.name, gsm, question.words, _now()))
             else:
                 gsm.ask(question.words)
                 self._asked = question

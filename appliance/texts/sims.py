@@ -2,15 +2,23 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 import re
 import sqlite3
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from appliance.config import Box
-from appliance.store.db import iso, parse_time
+from appliance.store.db import iso, parse_time, write
+from appliance.store.files import write_durably
+from hw.at import GsmRejected
+from hw.gsm import Gsm, State
 
+LOG = logging.getLogger(__name__)
 PIN = re.compile("[0-9]{4,8}", re.ASCII)
+LAST_TRY = 1         # never made from here: a telephone opens the card and counts from three again
 BALANCE_EVERY = timedelta(hours=24)
 MONEY = re.compile(r"(?<![\d.,:])[-+]?\d{1,3}(?:[ .,'’\u00a0]\d{3})+(?:[.,]\d{1,2})?(?![\d:])|"
                    r"(?<![\d.,:])[-+]?\d+(?:[.,]\d{1,2})?(?![\d:])")
@@ -30,6 +38,64 @@ def pin(box: Box, name: str) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     return written if PIN.fullmatch(written) else None
+
+
+def proved(box: Box, name: str, card: str) -> str | None:
+    """The PIN that a person gave on a page and that opened this very card; None for any other card."""
+    try:
+        opened, _, written = _kept_pin(box, name).read_text().strip().partition(" ")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return written if card and opened == _card(card) and PIN.fullmatch(written) else None
+
+
+def given(db: sqlite3.Connection, box: Box, name: str, gsm: Gsm, pin: str, now: datetime) -> list[str]:
+    """Tries the PIN a person typed, and says "open", "wrong", "tried", "last", "odd" or "free", then the tries left.
+
+    It is kept, for the daemon's eyes alone and beside the store, once it has opened the card: the box opens it after
+    each power cut. "tried": it was wrong before; "last": one try is left; "free": no PIN is asked for.
+    """
+    if not PIN.fullmatch(pin):
+        return ["odd"]
+    if gsm.status().state is not State.PIN:
+        return ["free"]
+    card, left = gsm.card(), gsm.pin_tries()
+    count = [] if left is None else [str(left)]
+    if was_tried(db, name, card, pin):
+        return ["tried", *count]
+    if left is not None and left <= LAST_TRY:
+        return ["last", *count]
+    if not enter(db, name, gsm, card, pin, now):
+        left = gsm.pin_tries()
+        return ["wrong"] if left is None else ["wrong", str(left)]
+    _keep_pin(_kept_pin(box, name), f"{_card(card)} {pin}")
+    return ["open"]
+
+
+def enter(db: sqlite3.Connection, name: str, gsm: Gsm, card: str, pin: str, now: datetime) -> bool:
+    """Whether this PIN opened the card; that it was tried is committed before."""
+    with write(db):
+        note_try(db, name, card, pin, now)
+    try:
+        gsm.enter_pin(pin)
+    except GsmRejected:
+        return False
+    with write(db):
+        forget_tries(db, name, card, now)
+    return True
+
+
+def _keep_pin(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        os.chmod(file.parent, 0o700)
+        write_durably(file, text.encode())
+    except OSError as full:
+        LOG.warning("The PIN could not be kept (%s): it will be asked for after the next power cut.", full)
+
+
+def _kept_pin(box: Box, name: str) -> Path:
+    return box.state / "sim" / f"{name}.pin"
 
 
 def was_tried(db: sqlite3.Connection, name: str, card: str, secret: str) -> bool:
