@@ -1,0 +1,50 @@
+"""The long proof: the image that is given away, in a machine that is not there. Run by `tests/run image` as root."""
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.image import cuts
+from tests.image.lan import Lan
+
+CACHE = Path("/var/cache/deskbell")
+PLACE = CACHE / "proof"             # kept from run to run: the unpacked image, the serial logs
+NEEDED_BYTES = 12 * 1024 ** 3
+
+
+@pytest.fixture(scope="session")
+def image() -> Path:
+    """The arm64 image as image/build left it, unpacked."""
+    packed = max((CACHE / "image").glob("deskbell-*-arm64.img.xz"), key=lambda file: file.stat().st_mtime, default=None)
+    if packed is None:
+        pytest.skip("there is no arm64 image yet: image/build --arch arm64 makes it")
+    PLACE.mkdir(exist_ok=True)
+    cuts.room_for(PLACE, NEEDED_BYTES)
+    plain = PLACE / packed.stem
+    if not plain.exists() or plain.stat().st_mtime < packed.stat().st_mtime:
+        for old in PLACE.glob("*.img"):
+            old.unlink()
+        made = plain.with_suffix(".new")
+        with packed.open("rb") as told:
+            unpacking = subprocess.Popen(["xz", "-dc", "-T2"], stdin=told, stdout=subprocess.PIPE)
+            subprocess.run(["cp", "--sparse=always", "/dev/stdin", made], stdin=unpacking.stdout, check=True)
+        assert unpacking.wait() == 0, f"{packed} is torn"
+        made.rename(plain)
+    return plain
+
+
+@pytest.fixture(scope="session")
+def lan() -> Iterator[Lan]:
+    with Lan() as lan:
+        yield lan
+
+
+@pytest.fixture(scope="module")
+def folder(request: pytest.FixtureRequest) -> Path:
+    """Where this module's serial logs are kept."""
+    place = PLACE / Path(str(request.node.name)).stem
+    place.mkdir(parents=True, exist_ok=True)
+    return place

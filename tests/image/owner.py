@@ -1,0 +1,54 @@
+"""Somebody at a browser in the shop: asks the box over TLS and trusts only what the box's own CA signed."""
+from __future__ import annotations
+
+import http.client
+import ssl
+import urllib.request
+from dataclasses import dataclass, field
+
+from tests.desk import Answer, Browser
+
+LIMIT_S = 120.0
+
+
+@dataclass
+class Owner(Browser):
+    """A Browser for a box elsewhere; `authority` is its CA in PEM, learnt at the first visit."""
+    port: int = 443
+    authority: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.authority:
+            unsafe = ssl.create_default_context()
+            unsafe.check_hostname, unsafe.verify_mode = False, ssl.CERT_NONE
+            with urllib.request.urlopen(f"https://{self.host}/ca.crt", timeout=LIMIT_S, context=unsafe) as got:
+                self.authority = ssl.DER_cert_to_PEM_cert(got.read())
+
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPSConnection(
+            self.host, self.port, timeout=LIMIT_S, context=ssl.create_default_context(cadata=self.authority))
+        sent = {"Cookie": self.cookie(), **(headers or {})}
+        if "Origin" in sent:
+            sent["Origin"] = f"https://{self.host}"
+        connection.request(method, path, body, {name: value for name, value in sent.items() if value})
+        answer = connection.getresponse()
+        for line in answer.headers.get_all("Set-Cookie", []):
+            name, value = line.split(";")[0].split("=", 1)
+            self.cookies[name] = value.strip('"')
+        self.cookies = {name: value for name, value in self.cookies.items() if value}
+        content = answer.read()
+        connection.close()
+        return Answer(answer.status, answer.headers, content)
+
+    def upload(self, path: str, field_name: str, file_name: str, content: bytes, form: dict[str, str]) -> Answer:
+        """A form with a file, as browsers send it (RFC 7578)."""
+        mark = "----deskbell7MA4YWxk"
+        parts = [f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+                 for name, value in {"token": self.token(), **form}.items()]
+        parts.append(f'--{mark}\r\nContent-Disposition: form-data; name="{field_name}"; filename="{file_name}"\r\n'
+                     "Content-Type: application/octet-stream\r\n\r\n".encode() + content + b"\r\n")
+        return self.ask("POST", path, b"".join(parts) + f"--{mark}--\r\n".encode(), {
+            "Accept": "text/html", "Origin": "here", "Sec-Fetch-Site": "same-origin",
+            "Content-Type": f"multipart/form-data; boundary={mark}"})
+
+

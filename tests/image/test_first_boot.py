@@ -1,0 +1,156 @@
+"""A card is flashed, one text file is edited, power is plugged in: the box answers, and a missed caller is texted."""
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.desk import eventually
+from tests.image.card import Card
+from tests.image.lan import HOST, Lan
+from tests.image.machine import Machine
+from tests.image.owner import Owner
+from tests.sip import Line, State
+
+PASSWORD = "four words in a row"
+FROM_OUTSIDE = 300.0
+TOML = f"""[shop]
+name = "Blumen Krause"
+language = "en"
+country = "DE"
+time_zone = "Europe/Berlin"
+
+[owner]
+name = "Amy"
+password = "{PASSWORD}"
+
+[line]
+name = "Line 1"
+gateway = "{HOST}:5070"
+"""
+
+
+class Sim:
+    """The GSM modem on the box's USB port, played at wire level; `air` is what went over it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.air = folder / "modem", folder / "air"
+        self.port.unlink(missing_ok=True)
+        self.air.write_text("")
+        self._played = subprocess.Popen([sys.executable, "-P", "-m", "hw.gsm_sim", "--link", self.port,
+                                         "--air", self.air, "--network-s", "0.5"])
+        eventually(self.port.exists)
+
+    def close(self) -> None:
+        self._played.terminate()
+        self._played.wait(10)
+
+
+@pytest.fixture(scope="module")
+def sim(folder: Path) -> Iterator[Sim]:
+    sim = Sim(folder)
+    yield sim
+    sim.close()
+
+
+@pytest.fixture(scope="module")
+def card(image: Path, folder: Path) -> Card:
+    card = Card(image, folder / "card.img")
+    card.write("deskbell.toml", TOML)
+    return card
+
+
+@pytest.fixture(scope="module")
+def box(card: Card, lan: Lan, sim: Sim, folder: Path) -> Iterator[Machine]:
+    with Machine(card.file, lan, folder, modem=sim.port) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def owner(box: Machine) -> Owner:
+    """Amy, logged in from her PC, with the password of the text file."""
+    address = box.address()
+    until = time.monotonic() + 900
+    while True:
+        try:
+            owner = Owner(host=address)
+            break
+        except OSError:
+            assert box.is_on() and time.monotonic() < until, box.console()[-3000:]
+            time.sleep(2)
+    print(f"\nthe page answered {time.monotonic() - box.started:.1f} s after power")
+    assert owner.log_in("Amy", PASSWORD).status == 303
+    return owner
+
+
+def test_every_unit_is_up_and_asterisk_was_before_the_pages(owner: Owner, box: Machine) -> None:
+    eventually(lambda: "running" in box.run("systemctl is-system-running || true"), FROM_OUTSIDE)
+    assert box.run("systemctl --failed --no-legend --plain") == ""
+    since = {unit: int(box.run(f"systemctl show -P ActiveEnterTimestampMonotonic {unit}"))
+             for unit in ("asterisk.service", "deskbell-calls.service", "deskbell-web.service")}
+    print(f"\nready for calls {since['deskbell-calls.service'] / 1e6:.1f} s after the kernel's start, "
+          f"pages {since['deskbell-web.service'] / 1e6:.1f} s")
+    assert 0 < since["asterisk.service"] <= since["deskbell-calls.service"] <= since["deskbell-web.service"]
+
+
+def test_the_root_is_read_only_and_data_fills_the_card(box: Machine, card: Card) -> None:
+    assert re.search(r"^\S+ / \S+ ro[, ]", box.run("cat /proc/mounts"), re.M)
+    assert "Read-only" in box.run("touch /usr/here || true")
+    sectors = json.loads(box.run("lsblk -bJ -o LABEL,SIZE,MOUNTPOINT"))["blockdevices"]
+    data = next(row for disk in sectors for row in [disk, *disk.get("children", [])] if row["mountpoint"] == "/data")
+    assert data["label"] == "deskbell-data"
+    assert data["size"] > card.file.stat().st_size - 3.1 * 1024 ** 3
+    free = int(box.run("df --output=size -B1 /data").split()[-1])
+    assert free > 0.85 * int(data["size"]), "the file system did not grow with its partition"
+
+
+def test_a_missed_caller_is_texted(owner: Owner, box: Machine, sim: Sim) -> None:
+    owner.post("/rules/switch", {"key": "missed", "on": "1"})
+    with Line((HOST, 5070), box=(owner.host, 5060)) as line:
+        leg = line.call("+4915123456789").until(State.RINGING, FROM_OUTSIDE)
+        leg.cancel()
+        leg.until(State.ENDED, FROM_OUTSIDE)
+    eventually(lambda: sim.air.read_text().strip(), FROM_OUTSIDE)
+    eventually(lambda: "+49 1512 3456789" in owner.get("/history").text, FROM_OUTSIDE)
+
+
+def test_the_text_file_is_read_and_its_secret_is_nowhere_on_the_fat(box: Machine, owner: Owner, card: Card) -> None:
+    assert "Blumen Krause" in owner.get("/").text
+    box.run("sync")
+    assert PASSWORD.encode() not in card.fat_bytes()
+    report = card.read("deskbell-report.txt")
+    name = json.loads(box.run("cat /etc/deskbell/identity.json"))["name"]
+    assert name in report and owner.host in report
+    print("\n" + report)
+
+
+def test_only_what_the_office_needs_listens(box: Machine) -> None:
+    rows = [line.split() for line in box.run("ss -H -l -t -u -n").splitlines()]
+    doors = {(row[0], row[4].rpartition(":")[2]) for row in rows if not row[4].startswith(("127.", "[::1]"))}
+    assert doors <= {("tcp", "443"), ("tcp", "80"), ("udp", "5060"), ("udp", "5353"), ("udp", "68"), ("tcp", "3333"),
+                     ("udp", "546"), ("icmp6", "58")}, doors
+
+
+def test_a_restart_keeps_it_all(box: Machine, owner: Owner, card: Card, lan: Lan, sim: Sim, folder: Path) -> None:
+    name, print_ = box.run("cat /etc/deskbell/identity.json"), owner.authority
+    box.power_off()
+    with Machine(card.file, lan, folder, modem=sim.port) as again:
+        eventually(lambda: reaches(owner), 900)
+        assert "+49 1512 3456789" in owner.get("/history").text, "the call is gone"
+        assert again.run("cat /etc/deskbell/identity.json") == name
+        assert Owner(host=owner.host).authority == print_
+        again.power_off()
+
+
+def reaches(owner: Owner) -> bool:
+    try:
+        return owner.get("/ping").status == 200
+    except OSError:
+        time.sleep(1)
+        return False
