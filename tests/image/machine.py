@@ -17,7 +17,6 @@ from typing import Self
 from tests.image.lan import Lan, wait_until
 
 BOOT_LIMIT_S = 900.0            # a loaded machine without hardware virtualisation
-MARK = re.compile(r"^=(\d+)=$", re.M)
 SHELL = """[Unit]
 Description=A shell for the proof
 DefaultDependencies=no
@@ -29,22 +28,29 @@ TTYPath=/dev/hvc0
 ExecStart=/bin/sh -c 'stty -echo -onlcr; echo ready; exec /bin/sh'
 Restart=always
 """
-WANTED = "[Unit]\nWants=proof.service\n"
+PROOF = {"systemd.extra-unit.proof.service": SHELL,
+         "systemd.unit-dropin.sysinit.target": "[Unit]\nWants=proof.service\n"}
 
 
 class Machine:
-    """One run of QEMU on `disk`; `run` speaks to the shell inside, `serial` is the console's log."""
+    """One run of QEMU on `disk`; `run` speaks to the shell inside, `serial` is the console's log.
+
+    modem: a serial port that becomes the box's USB; credentials: more of systemd's, by name.
+    """
 
     def __init__(self, disk: Path, lan: Lan, folder: Path, *, mac: str = "52:54:00:77:00:01",
-                 modem: Path | None = None, log_writes: Path | None = None, cores: int = 2) -> None:
+                 modem: Path | None = None, log_writes: Path | None = None, cores: int = 2,
+                 credentials: dict[str, str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.disk, self.lan, self.mac, self.serial = disk, lan, mac, folder / f"serial-{secrets.token_hex(3)}.log"
         self._door = folder / "shell.sock"
         self._shell: socket.socket | None = None
         self._heard = ""
         self.started = time.monotonic()
-        for name, text in (("unit", SHELL), ("wants", WANTED)):
+        given = []
+        for name, text in {**PROOF, **(credentials or {})}.items():
             (folder / name).write_text(text)
+            given += ["-fw_cfg", f"name=opt/io.systemd.credentials/{name},file={folder / name}"]
         drive = f"driver=raw,node-name=disk,file.driver=file,file.filename={disk}"
         blocks = ["-blockdev", drive]
         if log_writes:
@@ -62,9 +68,7 @@ class Machine:
              "-device", "virtio-serial-device",
              "-chardev", f"socket,id=shell,path={self._door},server=on,wait=off",
              "-device", "virtconsole,chardev=shell",
-             "-fw_cfg", f"name=opt/io.systemd.credentials/systemd.extra-unit.proof.service,file={folder / 'unit'}",
-             "-fw_cfg", f"name=opt/io.systemd.credentials/systemd.unit-dropin.sysinit.target,file={folder / 'wants'}",
-             "-serial", f"file:{self.serial}", "-monitor", "none", *usb],
+             "-serial", f"file:{self.serial}", "-monitor", "none", *given, *usb],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(folder / "qemu.log").open("ab"))
 
     def __enter__(self) -> Self:

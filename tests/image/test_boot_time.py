@@ -1,0 +1,29 @@
+"""How long from power to ready for calls, beside a bare boot of the same root in the same QEMU."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.image.card import Card
+from tests.image.lan import Lan, wait_until
+from tests.image.machine import BOOT_LIMIT_S, Machine
+
+BARE = {"systemd.extra-unit.deskbell.target": "[Unit]\nDescription=Nothing of ours\nWants=asterisk.service\n"}
+MOST = 1.5
+
+
+def ready_s(card: Card, lan: Lan, folder: Path, unit: str, credentials: dict[str, str]) -> float:
+    """Seconds of the kernel until `unit` is active."""
+    with Machine(card.file, lan, folder, credentials=credentials) as box:
+        wait_until(lambda: box.run(f"systemctl is-active {unit} || true") == "active", BOOT_LIMIT_S, f"{unit} active")
+        since = int(box.run(f"systemctl show -P ActiveEnterTimestampMonotonic {unit}")) / 1e6
+        box.power_off()
+        return since
+
+
+def test_ready_for_calls_takes_at_most_half_as_long_again_as_a_bare_boot(image: Path, lan: Lan, folder: Path) -> None:
+    card = Card(image, folder / "card.img")
+    first = ready_s(card, lan, folder, "deskbell-calls.service", {})
+    ours = ready_s(card, lan, folder, "deskbell-calls.service", {})
+    bare = ready_s(card, lan, folder, "asterisk.service", BARE)
+    print(f"\nready for calls: first boot {first:.1f} s, then {ours:.1f} s; a bare boot {bare:.1f} s: {ours / bare:.2f} x")
+    assert ours <= MOST * bare
