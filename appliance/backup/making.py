@@ -17,10 +17,10 @@ from appliance.backup import age, archive, proving, snapshot
 from appliance.backup.archive import BOX, RECORDING, STORE, ArchiveError, File, Manifest
 from appliance.backup.job import Job, work_folder
 from appliance.backup.places import Place
+from appliance.box import licences
 from appliance.config import Box
 from appliance.store import db as store
 
-VERSION = "0.4.0"
 TRIES = 3                       # a recording may be let go between the list and the copy
 COUNTED = {"calls": "call", "customers": "contact", "texts": "sms", "users": "user"}
 
@@ -79,7 +79,7 @@ def _put(job: Job, place: Place, name: str, manifest: Manifest, sources: dict[st
 def _manifest(job: Job, schema: str, tables: snapshot.Tables, recordings: str, sources: dict[str, Path],
               now: datetime) -> Manifest:
     files = [file for name, path in sources.items() if (file := _hashed(job, name, path))]
-    return Manifest(VERSION, schema, job.box.name, store.iso(now), recordings, tables, tuple(files))
+    return Manifest(licences.version(), schema, job.box.name, store.iso(now), recordings, tables, tuple(files))
 
 
 def _hashed(job: Job, name: str, path: Path) -> File | None:

@@ -29,9 +29,19 @@ class Part:
 @cache
 def version() -> str:
     """The version of Deskbell, as setup.cfg beside the code says."""
+    return _house().get("metadata", "version", fallback="?")
+
+
+@cache
+def epoch() -> int:
+    """The security epoch of this version: a bundle of a lower one is never installed over it."""
+    return _house().getint("deskbell", "epoch", fallback=0)
+
+
+def _house() -> configparser.ConfigParser:
     house = configparser.ConfigParser()
     house.read(HOUSE / "setup.cfg", encoding="utf-8")
-    return house.get("metadata", "version", fallback="?")
+    return house
 
 
 def changelog() -> str:
