@@ -76,6 +76,13 @@ def make_tree(place: Path) -> Path:
     return root
 
 
+def sysctl(root: Path) -> list[tuple[str, str]]:
+    """The settings of the kernel that the image brings."""
+    lines = (root / "etc/sysctl.d/60-deskbell.conf").read_text().splitlines()
+    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    return [(name.strip(), value.strip()) for name, _, value in pairs]
+
+
 def prepare_namespaces() -> None:
     """What systemd-nspawn needs of our own private namespaces: cgroups of version 2 alone, and a LAN with DHCP."""
     while os.path.ismount(CGROUPS):
@@ -137,6 +144,9 @@ class Machine:
         sh("ip", "netns", "add", self.name)
         sh("ip", "link", "add", f"{self.name}-lan", "type", "veth", "peer", "name", "eth0", "netns", self.name)
         sh("ip", "link", "set", f"{self.name}-lan", "master", LAN, "up")
+        for name, value in sysctl(self.root):      # a container may not write them: its kernel's part is done here
+            if name.startswith("net.") and ".default." not in name:
+                sh("ip", "netns", "exec", self.name, "sysctl", "-qw", f"{name}={value}")
 
     # -- power
 
@@ -152,8 +162,8 @@ class Machine:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["systemd-nspawn", "--quiet", "-D", str(tree), "--read-only", *binds, "--register=no", "--keep-unit",
-                 f"--machine={self.name}", f"--network-namespace-path=/run/netns/{self.name}", "--link-journal=no",
-                 "--resolv-conf=off", "--timezone=off", "--console=pipe", "--kill-signal=SIGRTMIN+3",
+                 f"--machine={self.name}", f"--network-namespace-path=/run/netns/{self.name}",
+                 "--capability=CAP_NET_ADMIN", "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe", "--kill-signal=SIGRTMIN+3",
                  *self.arguments, "--boot", "systemd.show_status=1", "systemd.log_color=0"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=lambda: (self._cgroup / "cgroup.procs").write_text(str(os.getpid())) and None)
