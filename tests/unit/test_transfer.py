@@ -74,7 +74,8 @@ def test_the_separator_is_guessed(put, text: str, separator: str) -> None:  # ty
 
 @pytest.mark.parametrize(("content", "said"), [
     (b"a" * (1024 * 1024 + 5), "longer than a table"), (b"a," * 600 + b"\n", "601 cells"),
-    (b"a\x00b,1\n", "no text has"), (b'"' + b"x" * 140_000, "never ends")])
+    (b"a\x00b,1\n", "no text has"), (b'"' + b"x" * 140_000, "never ends")],
+    ids=["one line", "many cells", "no text", "a quote that never ends"])
 def test_evil_csv_is_refused_in_a_sentence(put, content: bytes, said: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(TransferError, match=said):
         list(transfer_read.csv_rows(put(content), "utf-8", ","))
@@ -116,7 +117,8 @@ WITHIN = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/200
 @pytest.mark.parametrize("content", [
     evil_excel("xl/worksheets/sheet1.xml", BOMB + WITHIN), evil_excel("xl/workbook.xml", b"<x"),
     evil_excel("xl/workbook.xml", BOMB + b"<workbook>&b;</workbook>"), b"PK\x03\x04", b"PK\x05\x06" + bytes(18),
-    excel(["a"])[:-40]])
+    excel(["a"])[:-40]],
+    ids=["a bomb of entities", "a torn workbook", "a bomb in the workbook", "four bytes", "an empty zip", "cut off"])
 def test_evil_excel_files_are_refused_in_a_sentence(put, content: bytes) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(TransferError):
         if not list(transfer_read.excel_rows(put(content))):
