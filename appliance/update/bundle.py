@@ -1,0 +1,245 @@
+"""A bundle before it is installed: who made it, for which machine, which version, and whether every byte is as it was.
+
+RAUC checks all of it again when it installs, and the machine's kernel each block as it is read. This is for the person
+who brought it, in sentences, and before anything is written.
+"""
+from __future__ import annotations
+
+import configparser
+import hashlib
+import json
+import os
+import re
+import struct
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from appliance.box import licences
+from appliance.store.files import write_durably
+
+MOST_BYTES = 1200 * 1024 * 1024
+SUFFIX = ".raucb"
+RAUC = "/usr/bin/rauc"
+RAUC_S = 60.0
+BLOCK = 4096
+MAGIC = b"hsqs"                    # squashfs, little endian
+FOR_TESTS = "Deskbell for tests only"
+VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
+# The box's own system.conf makes RAUC keep a status, which a page may not.
+TRUST = """[system]
+compatible=any
+bootloader=noop
+bundle-formats=verity
+
+[keyring]
+path={}
+check-purpose=codesign
+use-bundle-signing-time=true
+"""
+
+NO_BUNDLE = "This file is no update for a Deskbell. Nothing was changed. The right file's name ends in .raucb."
+CUT_OFF = ("The file is not whole: it was cut off or changed on its way. It is not installed. Fetch it again, or copy it "
+           "again onto the stick.")
+STRANGER = ("This update was not made by those whom this box trusts. It is not installed. Take it only from where your "
+            "box came from.")
+NO_RAUC = "This box takes no updates this way: it was not set up from an image. INSTALL.md says how it is brought up to date."
+
+
+class BundleError(Exception):
+    """A bundle that is not installed; the text says why."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What this box holds a bundle against."""
+    conf: Path = Path("/etc/rauc/system.conf")
+    keyring: Path = Path("/etc/rauc/keyring.pem")
+    epoch_file: Path = Path("/etc/deskbell/epoch")
+    version: str = field(default_factory=licences.version)
+    epoch: int = field(default_factory=licences.epoch)
+
+    @property
+    def is_there(self) -> bool:
+        return self.conf.is_file() and self.keyring.is_file()
+
+    @property
+    def compatible(self) -> str:
+        """The machine this box is, as RAUC knows it; such as deskbell-arm64."""
+        told = configparser.ConfigParser(interpolation=None)
+        told.read(self.conf, encoding="utf-8")
+        return told.get("system", "compatible", fallback="")
+
+    @property
+    def least_epoch(self) -> int:
+        """The highest security epoch that ran here: nothing below it is installed."""
+        try:
+            return max(self.epoch, int(self.epoch_file.read_text()))
+        except (OSError, ValueError):
+            return self.epoch
+
+    @property
+    def is_for_tests(self) -> bool:
+        """Whether it trusts an authority whose key anybody may have."""
+        try:
+            told = subprocess.run(["/usr/bin/openssl", "x509", "-in", str(self.keyring), "-noout", "-subject"],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RAUC_S, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return FOR_TESTS in told.stdout
+
+    def keep_epoch(self) -> None:
+        """This version has been found good: what is below its epoch is not installed any more. Root's."""
+        if self.least_epoch > self._kept():
+            write_durably(self.epoch_file, f"{self.least_epoch}\n".encode())
+
+    def _kept(self) -> int:
+        try:
+            return int(self.epoch_file.read_text())
+        except (OSError, ValueError):
+            return -1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """news is what its makers say of it in a line; verity as RAUC writes it: the tree that vouches for each block."""
+    version: str
+    epoch: int
+    news: str
+    size_bytes: int
+    compatible: str
+    payload_bytes: int
+    salt: bytes
+    root: bytes
+
+
+def look(path: Path, ground: Ground) -> Bundle:
+    """What a bundle says of itself, its signature checked, and that it fits here. Raises BundleError.
+
+    Reads the end of the file only; whether every block is as signed, prove() says.
+    """
+    if not ground.is_there:
+        raise BundleError(NO_RAUC)
+    size = _size(path)
+    told = _told(path, ground)
+    bundle = _bundle(told, size, _signed_bytes(path, size))
+    if bundle.compatible != ground.compatible:
+        raise BundleError(f"This update is for another machine ({bundle.compatible}); this box is "
+                          f"{ground.compatible}. It is not installed. Take the file for this machine.")
+    if bundle.epoch < ground.least_epoch:
+        raise BundleError(f"This update is older than a security hole that was closed here (epoch {bundle.epoch}, at "
+                          f"least {ground.least_epoch} is wanted). It is not installed. Take a newer one.")
+    if parts(bundle.version) < parts(ground.version):
+        raise BundleError(f"This is version {bundle.version}, older than {ground.version}, which runs here and whose "
+                          "store it could not read. It is not installed. Take a newer one.")
+    return bundle
+
+
+def prove(path: Path, bundle: Bundle, went: Callable[[int], None] = lambda percent: None) -> None:
+    """Raises BundleError unless every block is as it was signed.
+
+    The root of dm-verity's tree (Linux, admin-guide/device-mapper/verity, version 1): SHA-256 of the salt and each
+    block of 4096 bytes, the sums packed into blocks again, until one is left.
+    """
+    salted = hashlib.sha256(bundle.salt)
+    done, sums = 0, bytearray()
+    with path.open("rb") as file:
+        while done < bundle.payload_bytes:
+            block = file.read(BLOCK)
+            if len(block) < BLOCK:
+                raise BundleError(CUT_OFF)
+            one = salted.copy()
+            one.update(block)
+            sums += one.digest()
+            done += BLOCK
+            if done % (4096 * BLOCK) == 0:
+                went(done * 100 // bundle.payload_bytes)
+    while len(sums) > 32:
+        sums.extend(bytes(-len(sums) % BLOCK))
+        level = bytearray()
+        for at in range(0, len(sums), BLOCK):
+            one = salted.copy()
+            one.update(sums[at:at + BLOCK])
+            level += one.digest()
+        sums = level
+    if bytes(sums) != bundle.root:
+        raise BundleError(CUT_OFF)
+
+
+def parts(version: str) -> tuple[int, ...]:
+    """A version to compare: 0.10.0 is above 0.9. Nothing of the kind is below everything."""
+    found = tuple(int(part) for part in version.split(".")) if VERSION.fullmatch(version) else ()
+    return (*found, *(0,) * (4 - len(found))) if found else ()
+
+
+def _size(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            size, magic = os.fstat(descriptor).st_size, file.read(len(MAGIC))
+    except OSError as refused:
+        raise BundleError(f"The file cannot be read ({refused.strerror}). Copy it again, or use another stick.") \
+            from refused
+    if magic != MAGIC:
+        raise BundleError(NO_BUNDLE)
+    if size > MOST_BYTES:
+        raise BundleError(f"The file has {size // 1_000_000} MB; no update is that large. Nothing was changed.")
+    return size
+
+
+def _signed_bytes(path: Path, size: int) -> int:
+    """Where the signature begins: its length stands in the last 8 bytes, big-endian."""
+    with path.open("rb") as file:
+        file.seek(-8, os.SEEK_END)
+        length = int(struct.unpack(">Q", file.read(8))[0])
+    return size - 8 - length
+
+
+def _told(path: Path, ground: Ground) -> dict[str, Any]:
+    """What RAUC says of it, once its signature is good."""
+    argv = [RAUC, "-c", "/dev/stdin", "info", "--output-format=json-2", "--", str(path)]
+    try:
+        told = subprocess.run(argv, input=TRUST.format(ground.keyring), capture_output=True, text=True, timeout=RAUC_S,
+                              check=False, cwd="/")
+    except (OSError, subprocess.TimeoutExpired) as refused:
+        raise BundleError(f"The update could not be looked at ({refused}). Nothing was changed. Try again.") from refused
+    if told.returncode:
+        is_stranger = "verif" in told.stderr and "certificate" in told.stderr
+        raise BundleError(STRANGER if is_stranger else CUT_OFF)
+    try:
+        found = json.loads(told.stdout)
+        return found if isinstance(found, dict) else {}
+    except ValueError:
+        raise BundleError(NO_BUNDLE) from None
+
+
+def _bundle(told: dict[str, Any], size: int, signed: int) -> Bundle:
+    """The manifest, as its makers signed it; whatever it lacks makes it none of ours."""
+    try:
+        update, form, meta = told["update"], told["bundle"], told["meta"]["deskbell"]
+        epoch = int(meta["epoch"])
+        if form["format"] != "verity" or not VERSION.fullmatch(update["version"]):
+            raise BundleError(NO_BUNDLE)
+        payload = signed - int(form["verity-size"])
+        if payload <= 0 or payload % BLOCK:
+            raise BundleError(CUT_OFF)
+        return Bundle(update["version"], epoch, str(update.get("description", ""))[:500], size, update["compatible"],
+                      payload, bytes.fromhex(form["verity-salt"]), bytes.fromhex(form["verity-hash"]))
+    except (KeyError, TypeError, ValueError):
+        raise BundleError(NO_BUNDLE) from None
+
+
+def copy(source: BinaryIO, target: Path, size: int, went: Callable[[int], None]) -> None:
+    """Brings a bundle from a stick, in pieces that leave calls their turn at the disk. Raises OSError."""
+    def keep(kept: BinaryIO) -> None:
+        done = 0
+        while piece := source.read(4 * 1024 * 1024):
+            kept.write(piece)
+            kept.flush()
+            os.fdatasync(kept.fileno())
+            done += len(piece)
+            went(min(100, done * 100 // max(1, size)))
+
+    write_durably(target, keep)
