@@ -2,7 +2,7 @@
 # One script for the Raspberry Pi (mmc) and for QEMU's virt (virtio). The names are those of RAUC's "uboot".
 # The state is a block of 16 KiB at 1 MiB of the card, before the first partition: CRC, BOOT_ORDER, BOOT_A_LEFT and
 # BOOT_B_LEFT (tries, 0 to 3), zeros. All that ever changes in it is its first sector of 512 bytes, and a card writes a
-# sector whole or not at all. What cannot be read, has a wrong CRC or makes no sense counts as new: A before B, 3 tries.
+# sector whole or not at all. What cannot be read, has a wrong CRC or makes no sense is new: A before B, 3 tries.
 # Never written: the FAT. What may change with an update, the kernel's own arguments too, is in the slot (boot/slot.env).
 test -n "${devtype}" || setenv devtype mmc
 test -n "${devnum}" || setenv devnum 0
@@ -21,7 +21,12 @@ ${devtype} dev ${devnum}
 if ${devtype} read ${kernel_at} 0x800 0x20; then
   env import -c ${kernel_at} 0x4000 BOOT_ORDER BOOT_A_LEFT BOOT_B_LEFT
 fi
-test "${BOOT_ORDER}" = "A B" || test "${BOOT_ORDER}" = "B A" || test "${BOOT_ORDER}" = "A" || test "${BOOT_ORDER}" = "B" || setenv BOOT_ORDER "A B"
+setenv is_order no
+test "${BOOT_ORDER}" = "A B" && setenv is_order yes
+test "${BOOT_ORDER}" = "B A" && setenv is_order yes
+test "${BOOT_ORDER}" = "A" && setenv is_order yes
+test "${BOOT_ORDER}" = "B" && setenv is_order yes
+test "${is_order}" = "yes" || setenv BOOT_ORDER "A B"
 test "${BOOT_A_LEFT}" = "0" || test "${BOOT_A_LEFT}" = "1" || test "${BOOT_A_LEFT}" = "2" || setenv BOOT_A_LEFT 3
 test "${BOOT_B_LEFT}" = "0" || test "${BOOT_B_LEFT}" = "1" || test "${BOOT_B_LEFT}" = "2" || setenv BOOT_B_LEFT 3
 
@@ -53,12 +58,15 @@ setenv start '
   if test "${slot}" = "A"; then setenv rootpart 2; else setenv rootpart 3; fi
   setenv slot_args; setenv partuuid
   part uuid ${devtype} ${devnum}:${rootpart} partuuid
-  if load ${devtype} ${devnum}:${rootpart} ${kernel_at} boot/slot.env; then env import -t ${kernel_at} ${filesize} slot_args; fi
+  setenv from "${devtype} ${devnum}:${rootpart}"
+  if load ${from} ${kernel_at} boot/slot.env; then env import -t ${kernel_at} ${filesize} slot_args; fi
   test -n "${slot_args}" || setenv slot_args "${usual_args}"
   setenv bootargs "root=PARTUUID=${partuuid} rootfstype=ext4 ro rootwait panic=10 rauc.slot=${slot} ${slot_args}"
-  echo "Deskbell: system ${slot} starts; order ${BOOT_ORDER}, left A ${BOOT_A_LEFT}, B ${BOOT_B_LEFT}, counted ${is_counted}."
+  echo "Deskbell: system ${slot} starts; ${BOOT_ORDER}, left A ${BOOT_A_LEFT}, B ${BOOT_B_LEFT}, counted ${is_counted}."
   echo "Deskbell: ${bootargs}"
-  load ${devtype} ${devnum}:${rootpart} ${kernel_at} boot/vmlinuz && load ${devtype} ${devnum}:${rootpart} ${initrd_at} boot/initrd.img && booti ${kernel_at} ${initrd_at}:${filesize} ${fdt_addr}
+  if load ${from} ${kernel_at} boot/vmlinuz && load ${from} ${initrd_at} boot/initrd.img; then
+    booti ${kernel_at} ${initrd_at}:${filesize} ${fdt_addr}
+  fi
   echo "Deskbell: system ${slot} does not load."
 '
 run start
