@@ -5,7 +5,7 @@ import logging
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
-from appliance.box import health
+from appliance.box import health, led
 from appliance.calls import today
 from appliance.config import Box
 from appliance.store import db as store
@@ -30,6 +30,7 @@ class Eye:
         if self._store_at is None or now - self._store_at >= STORE_EVERY or self._store:
             self._store, self._store_at = health.of_the_store(self._box), now
         found = [*self._store, *health.standing(self._box)]
+        led.leave(self._box.run, found)
         try:
             db = store.connect(self._box.store)
             with store.write(db):
