@@ -1,13 +1,14 @@
 """What the image is made of: which Debian packages, down to the byte. Run by image/lock and image/build inside the workshop.
 
-    python3 -P image/parts.py lock ARCH       the lock file of a kind of machine, resolved anew; what changed goes to stderr
-    python3 -P image/parts.py fetch ARCH      every package of its lock file into the cache, debs/SHA256.deb
+    python3 image/parts.py lock ARCH       the lock file of a kind of machine, resolved anew; what changed goes to stderr
+    python3 image/parts.py fetch ARCH      every package of its lock file into the cache, debs/SHA256.deb
 
 Nothing here says where Debian is: apt's own list in the workshop does.
 """
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 import re
 import subprocess
@@ -20,7 +21,8 @@ from urllib.parse import unquote
 
 IMAGE = Path(__file__).resolve().parent
 CACHE = Path("/var/cache/deskbell")
-LINE = re.compile(r"([a-z0-9][a-z0-9+.-]+)=(\S+) ([0-9a-f]{64})")
+LINE = re.compile(r"((?:pypi:)?[a-z0-9][a-z0-9+._-]+)=(\S+) ([0-9a-f]{64})")
+MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
 HEAD = "# Debian forky for {arch}, as of {day}. Made by image/lock --arch {arch}; nothing here is written by hand.\n"
 DAY = re.compile(r"as of (\d{4}-\d\d-\d\d)\.")
 LACKING = 3                                # exit: the mirror has no longer what the lock names
@@ -28,7 +30,7 @@ LACKING = 3                                # exit: the mirror has no longer what
 
 @dataclass(frozen=True)
 class Locked:
-    """One .deb of the image. sha256 is of the whole file."""
+    """One .deb of the image, or with a name "pypi:…" one wheel. sha256 is of the whole file."""
     name: str
     version: str
     sha256: str
@@ -64,6 +66,29 @@ def wanted(arch: str) -> list[str]:
             elif part in ("", arch):
                 names += line.split()
     return names
+
+
+def pins(text: str) -> dict[tuple[str, str], list[str]]:
+    """(name, version) to the sha256 digests that a requirements file allows."""
+    found = {}
+    for entry in re.sub(r"\\\n", " ", text).splitlines():
+        match = re.match(r"([A-Za-z0-9._-]+)==(\S+)", entry)
+        if match:
+            found[match[1].lower(), match[2]] = re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)
+    return found
+
+
+def wheels(arch: str, folder: Path) -> list[Locked]:
+    """The wheel of each requirement that this kind of machine takes, as they lie in a folder. Raises OSError for a lack."""
+    kept = {hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("*.whl")
+            if file.name.endswith("-any.whl") or MACHINES[arch] in file.name}
+    found = []
+    for (name, version), digests in pins((IMAGE / "requirements.txt").read_text("utf-8")).items():
+        fitting = sorted(kept.intersection(digests))
+        if not fitting:
+            raise OSError(f"No wheel of {name} {version} for {arch} is in the cache.")
+        found.append(Locked(f"pypi:{name}", version, fitting[0]))
+    return found
 
 
 class Archive:
@@ -184,17 +209,17 @@ def lock(arch: str) -> int:
     archive = Archive(arch)
     archive.renew()
     found = archive.resolved(wanted(arch))
-    text = written(arch, archive.day(), list(found))
+    text = written(arch, archive.day(), [*found, *wheels(arch, CACHE / "wheels")])
     old, new = read(before), read(text)
     changed = list(changes(old, new))
     print(f"{arch}: {len(new)} packages, {len(changed)} changed.", file=sys.stderr)
     if before and changed:
-        addresses = {one.sha256: address for one, address in found.items() if one in set(new) - set(old)}
+        addresses = {one.sha256: address for one, address in found.items() if one not in old}
         archive.download({sha256: address for sha256, address in addresses.items() if sha256 not in in_cache()})
         digests = {one.name: one.sha256 for one in new}
         for name, was, now in changed:
             print(f"  {name} {was or '(new)'} -> {now or '(gone)'}", file=sys.stderr)
-            if was and now:
+            if was and now and not name.startswith("pypi:"):
                 holes = holes_closed(changelog_of(CACHE / "debs" / f"{digests[name]}.deb"), was)
                 if holes:
                     print(f"    closes {', '.join(holes)}", file=sys.stderr)
@@ -204,7 +229,7 @@ def lock(arch: str) -> int:
 
 
 def fetch(arch: str) -> int:
-    locked = read((IMAGE / f"lock.{arch}.txt").read_text("utf-8"))
+    locked = [one for one in read((IMAGE / f"lock.{arch}.txt").read_text("utf-8")) if not one.name.startswith("pypi:")]
     missing = lacking(locked, in_cache())
     if not missing:
         return 0
