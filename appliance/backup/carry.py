@@ -44,7 +44,7 @@ def carry(db: sqlite3.Connection, restore_id: int, now: datetime) -> None:
         _shut_out(db)
         _recordings(db)
         _backups(db)
-        _nothing_goes_twice(db, now)
+        nothing_goes_twice(db, now)
         _ids_go_on(db)
         db.execute("UPDATE backup_restore SET state = 'restored', reason = NULL, passphrase = NULL, ended_at = ? "
                    "WHERE id = ?", (iso(now), restore_id))
@@ -146,7 +146,7 @@ def _backups(db: sqlite3.Connection) -> None:
         db.execute("UPDATE backup_restore SET backup_id = NULL WHERE backup_id = ?", (row[0],))
 
 
-def _nothing_goes_twice(db: sqlite3.Connection, now: datetime) -> None:
+def nothing_goes_twice(db: sqlite3.Connection, now: datetime) -> None:
     """What waited then may have gone since: no text is sent, no group text goes on, until a person says so."""
     waited = "SELECT id FROM sms WHERE state IN ('queued', 'held', 'sending')"
     db.execute(f"UPDATE segment SET state = 'failed' WHERE state IN ('queued', 'sending') AND sms_id IN ({waited})")

@@ -14,6 +14,7 @@ from appliance.calls.records import Call, Direction, Leg, Outcome, caller_name, 
 
 BUSY, REJECTED = 17, 21          # ITU-T Q.850: user busy, call rejected
 NOBODY = {16, 18, 19, 20, 31, 102, 127}      # cleared, no user responding, no answer, absent, normal, timer
+OURSELVES = "Local/s@healthy-"               # update/health.py
 CAUSE = re.compile(r"[0-9]{1,3}")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -68,6 +69,8 @@ def call_from(entries: Sequence[Entry], trunks: Collection[str], is_cut: bool = 
     first = next((e for e in entries if e.kind == "CHAN_START" and e.uniqueid == e.linkedid), None)
     if first is None:
         raise LedgerError(f"call {entries[0].linkedid} has no CHAN_START")
+    if first.channel.startswith(OURSELVES):
+        raise LedgerError(f"call {entries[0].linkedid} is the box ringing itself, to know that it is well")
     legs = _legs(entries, first)
     caller, called = legs[0], legs[1:]
     is_over = any(e.kind == "LINKEDID_END" for e in entries)

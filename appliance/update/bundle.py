@@ -41,11 +41,12 @@ use-bundle-signing-time=true
 """
 
 NO_BUNDLE = "This file is no update for a Deskbell. Nothing was changed. The right file's name ends in .raucb."
-CUT_OFF = ("The file is not whole: it was cut off or changed on its way. It is not installed. Fetch it again, or copy it "
-           "again onto the stick.")
+CUT_OFF = ("The file is not whole: it was cut off or changed on its way. It is not installed. Fetch it again, or copy "
+           "it again onto the stick.")
 STRANGER = ("This update was not made by those whom this box trusts. It is not installed. Take it only from where your "
             "box came from.")
-NO_RAUC = "This box takes no updates this way: it was not set up from an image. INSTALL.md says how it is brought up to date."
+NO_RAUC = ("This box takes no updates this way: it was not set up from an image. INSTALL.md says how it is brought up "
+           "to date.")
 
 
 class BundleError(Exception):
@@ -204,7 +205,8 @@ def _told(path: Path, ground: Ground) -> dict[str, Any]:
         told = subprocess.run(argv, input=TRUST.format(ground.keyring), capture_output=True, text=True, timeout=RAUC_S,
                               check=False, cwd="/")
     except (OSError, subprocess.TimeoutExpired) as refused:
-        raise BundleError(f"The update could not be looked at ({refused}). Nothing was changed. Try again.") from refused
+        raise BundleError(f"The update could not be looked at ({refused}). Nothing was changed. Try again.") \
+            from refused
     if told.returncode:
         is_stranger = "verif" in told.stderr and "certificate" in told.stderr
         raise BundleError(STRANGER if is_stranger else CUT_OFF)

@@ -1,4 +1,4 @@
-"""The verb `update`: proves the bundle, waits until nobody is on the telephone, lets RAUC write the other slot, restarts.
+"""The verb `update`: proves the bundle, waits until nobody telephones, lets RAUC write the other slot, restarts.
 
 What runs now is not touched: cut off anywhere, the box starts as it is. The new version is only tried at first; whether
 it stays, health.py decides.
@@ -34,7 +34,10 @@ WAITING = "It waits until nobody is on the telephone."
 WRITING = "The new version is written. Telephones ring as always."
 TALKING = "Somebody was on the telephone for an hour, so nothing was done. Ask again later."
 GONE = "The file of this update is no longer there. Bring it again."
-DONE = "The new version is written, and the box restarts with it. If it does not come up well, the box goes back by itself."
+DONE = ("The new version is written, and the box restarts with it. If it does not come up well, the box goes back by "
+        "itself.")
+LATER = ("The new version is written. Somebody is on the telephone, so the box starts with it when it is restarted "
+         "next.")
 
 
 @dataclass(frozen=True)
@@ -69,18 +72,21 @@ def install(db: sqlite3.Connection, row_id: int, progress: verbs.Progress, means
         raise RefusedError(str(refused)) from refused
     wait_for_quiet(db, progress, 20, means)
     bundles.put(db, row.id, "installing", from_version=means.ground.version)
+    here = trial.slot(means.command_line)
+    trial.begin(trial.Trial(row.id, means.ground.version, found.version, here, "B" if here == "A" else "A"),
+                means.trial_file)             # first: RAUC's last step makes the box start with it, whoever is cut off
     try:
         _write(path, progress, means)
-        here = trial.slot(means.command_line)
-        trial.begin(trial.Trial(row.id, means.ground.version, found.version, here, "B" if here == "A" else "A"),
-                    means.trial_file)
-    except BaseException as broken:
-        said = str(broken) if isinstance(broken, FailedError) else "It was cut off. What ran before runs on."
-        bundles.put(db, row.id, "failed", said, means.now())
+    except FailedError as failed:
+        trial.end(means.trial_file)
+        bundles.put(db, row.id, "failed", str(failed), means.now())
         raise
     bundles.put(db, row.id, "installed")
     bundles.tidy(db, means.box)
-    wait_for_quiet(db, progress, 96, means)
+    try:
+        wait_for_quiet(db, progress, 96, means)
+    except RefusedError:
+        return LATER
     means.restart()
     return DONE
 
@@ -142,8 +148,8 @@ def _write(path: Path, progress: verbs.Progress, means: Means) -> None:
 
 def why(told: str) -> str:
     """RAUC's last words as a sentence."""
-    found = LAST_ERROR.search(told)
-    last = " ".join((found[1] if found else told.strip().splitlines()[-1] if told.strip() else "no reason given").split())
+    found, lines = LAST_ERROR.search(told), told.strip().splitlines() or ["no reason given"]
+    last = " ".join((found[1] if found else lines[-1]).split())
     if "ompatible" in last:
         return "This update is for another machine. What ran before runs on."
     if "deskbell:" in told and "epoch" in told:

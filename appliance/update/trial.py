@@ -1,4 +1,4 @@
-"""A new version on trial: written before the box starts with it, settled when it has proved well, or the old one is back.
+"""A new version on trial: written down before it is installed, settled when it is well or the old one is back.
 
 Root's alone (/etc/deskbell is not the pages'). Without such a file a boot is an ordinary one.
 """

@@ -25,6 +25,7 @@ WRITERS = {   # folder: the users that may write there; HOUSE.md's daemons
     "/var/lib/deskbell/decoded": {"deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
     "/var/lib/deskbell/errand": {"root", "deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
     "/var/lib/deskbell/updates": {"deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
+    "/var/lib/deskbell/snapshots": {"deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},
     "/var/spool/deskbell": {"asterisk", "deskbell-calls"},
     "/var/spool/deskbell/recording": {"asterisk", "deskbell-calls"},
     "/run/deskbell": {"root", "deskbell-calls", "deskbell-modem", "deskbell-web", "deskbell-clock"},

@@ -1,0 +1,216 @@
+"""`deskbell healthy`: whether this version may stay. Only here a slot is called good.
+
+It looks until everything has been well for a while. A version on trial that does not get there in time is left: the box
+restarts, the boot loader counts its tries down, and the one before comes back. A version that was good before is never
+left for a fault of today: it is not called good then, that is all.
+"""
+from __future__ import annotations
+
+import contextlib
+import http.client
+import logging
+import os
+import socket
+import sqlite3
+import ssl
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from appliance import config
+from appliance.calls import agi, ami
+from appliance.config import Box
+from appliance.store import db as store
+from appliance.update import bundle, bundles, crossing, trial, verbs
+from appliance.update.bundle import Ground
+
+log = logging.getLogger("healthy")
+
+WELL_FOR_S = 60.0
+LIMIT_S = 600.0
+LOOK_S = 5.0
+PAGE_S = 15.0
+CALL_S = 15.0
+DATA = Path("/data")
+MOUNTS = Path("/proc/mounts")
+
+Check = Callable[[Box], str]              # a sentence, "" when it is well
+
+
+@dataclass(frozen=True)
+class Means:
+    """What the gate works with; tests give their own."""
+    box: Box
+    checks: tuple[Check, ...]
+    ground: Ground
+    rauc: tuple[str, ...] = (bundle.RAUC,)
+    trial_file: Path = trial.FILE
+    command_line: Path = trial.COMMAND_LINE
+    restart: Callable[[], None] = verbs.reboot
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    well_for_s: float = WELL_FOR_S
+    limit_s: float = LIMIT_S
+
+
+def run() -> int:
+    return gate(Means(config.read(), (data, asterisk, loopback_call, bell, the_store, page), Ground()))
+
+
+def gate(means: Means) -> int:
+    """The exit code: 0 well and called good; 1 not well."""
+    on_trial, here = trial.read(means.trial_file), trial.slot(means.command_line)
+    is_new = on_trial is not None and on_trial.to_slot == here
+    if on_trial and not is_new:
+        came_back(on_trial, means)
+    troubles = look(means)
+    for sentence in troubles:
+        log.error("%s", sentence)
+    if not troubles:
+        if here and not _call_good(means):
+            return 1
+        if on_trial and is_new:
+            settled(on_trial, "good", bundles.GOOD, means)
+        means.ground.keep_epoch()
+        log.info("Version %s is well%s.", means.ground.version, f" in slot {here}" if here else "")
+        return 0
+    if is_new:
+        log.error("This version did not come up within %d minutes: the box restarts, and goes back by itself.",
+                  means.limit_s // 60)
+        means.restart()
+    return 1
+
+
+def look(means: Means) -> list[str]:
+    """What is not well at the end of the time; nothing once all was well for a while without a break."""
+    began, well_since = means.clock(), None
+    while True:
+        troubles = [sentence for check in means.checks if (sentence := check(means.box))]
+        now = means.clock()
+        well_since = None if troubles else now if well_since is None else well_since
+        if well_since is not None and now - well_since >= means.well_for_s:
+            return []
+        if now - began >= means.limit_s:
+            return troubles or ["It was well only at times."]
+        means.sleep(LOOK_S)
+
+
+def came_back(on_trial: trial.Trial, means: Means) -> None:
+    """We are the version before: the new one did not come up, or was never wholly written."""
+    settled(on_trial, "went_back", bundles.WENT_BACK, means)
+    with contextlib.suppress(OSError, subprocess.SubprocessError):       # or a refill of tries would try it again
+        subprocess.run([*means.rauc, "status", "mark-bad", "other"], stdin=subprocess.DEVNULL, capture_output=True,
+                       timeout=bundle.RAUC_S, check=False)
+
+
+def settled(on_trial: trial.Trial, state: str, said: str, means: Means) -> None:
+    """Its row says what became of it; a store that cannot be written now holds nothing up."""
+    try:
+        db = store.connect(means.box.store)
+        try:
+            row = bundles.read(db, on_trial.bundle)
+            if row and row.state == "installing" and state == "went_back":
+                state, said = "failed", "The box was switched off while it was written. What ran before runs on."
+            bundles.put(db, on_trial.bundle, state, said, means.now(), on_trial.from_version)
+        finally:
+            db.close()
+    except (store.StoreError, sqlite3.Error) as broken:
+        log.error("The page Update cannot say it (%s): %s", broken, said)
+    trial.end(means.trial_file)
+
+
+def _call_good(means: Means) -> bool:
+    try:
+        told = subprocess.run([*means.rauc, "status", "mark-good"], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=bundle.RAUC_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as broken:
+        log.error("The slot could not be called good (%s). It is tried again at the next start.", broken)
+        return False
+    if told.returncode:
+        log.error("The slot could not be called good (%s). It is tried again at the next start.", told.stderr.strip())
+    return told.returncode == 0
+
+
+# What is looked at
+
+def data(box: Box) -> str:
+    """The data partition is there and can be written."""
+    for line in MOUNTS.read_text().splitlines():
+        place, options = line.split()[1], line.split()[3].split(",")
+        if place == str(DATA) and "ro" in options:
+            return "The data partition can only be read. What happens is not kept."
+    if not os.path.ismount(DATA):
+        return "The data partition is not there. What happens is kept until the power goes, and no longer."
+    return ""
+
+
+def asterisk(box: Box) -> str:
+    try:
+        with ami.from_secret(box.secrets / "ami") as manager:
+            manager.ask("CoreStatus")
+    except ami.AmiError as silent:
+        return f"{silent}. No call can come in."
+    return ""
+
+
+def loopback_call(box: Box) -> str:
+    """A call of ours to ourselves is answered: the dialplan runs, channels are made, the ledger is written."""
+    try:
+        with ami.Ami("phone", (box.secrets / "ami-phone").read_text().strip(), timeout_s=CALL_S) as manager:
+            manager.ask("Originate", Channel="Local/s@healthy", Application="Wait", Data="1",
+                        Timeout=str(int(CALL_S * 500)))
+    except (ami.AmiError, OSError) as silent:
+        return f"A call to ourselves was not answered ({silent})."
+    return ""
+
+
+def bell(box: Box) -> str:
+    try:
+        with socket.create_connection(agi.ADDRESS, LOOK_S) as line:
+            line.sendall(b"agi_network_script: ping\n\n")
+            if line.recv(1) == b"":
+                return ""
+    except OSError:
+        pass
+    return "deskbell-calls does not answer. Calls ring; nobody sees who it is."
+
+
+def the_store(box: Box) -> str:
+    """Opened, of this version, and writable: a transaction that is taken back."""
+    try:
+        db = store.connect(box.store)
+        try:
+            if crossing.steps() - crossing.applied_steps(db):
+                return "The store is not yet that of this version."
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+        finally:
+            db.close()
+    except (store.StoreError, sqlite3.Error) as broken:
+        return f"The store cannot be used ({broken})."
+    return ""
+
+
+def page(box: Box) -> str:
+    """The pages answer, whatever name or certificate they have."""
+    host = box.web.listen if box.web.listen not in ("0.0.0.0", "::", "") else "127.0.0.1"      # noqa: S104
+    connection = (http.client.HTTPSConnection(host, box.web.port, timeout=PAGE_S,
+                                              context=ssl._create_unverified_context())                 # noqa: S323
+                  if box.web.tls else http.client.HTTPConnection(host, box.web.port, timeout=PAGE_S))
+    try:
+        connection.request("GET", "/login")
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status < 500:
+            return ""
+        said = f"status {answer.status}"
+    except (OSError, http.client.HTTPException) as silent:
+        said = str(silent) or type(silent).__name__
+    finally:
+        connection.close()
+    return f"The pages do not answer ({said})."
+
