@@ -57,7 +57,18 @@ CODES: Sequence[tuple[str, Weight, str]] = (
     ("DB-HOOK-1", _SEE, r"The webhook .* has taken nothing since .*"),
     ("DB-PRINTER-1", _SEE, r".* Calls go on(?:\. Switch it on, look at its paper,|; the slip was given up\.) .*"),
     ("DB-MQTT-1", _SEE, r"The MQTT broker .* (?:refuses us|does not answer)\b.*"),
+    ("DB-CARD-1", _SEE, r"The card leaves only \d+ MB for calls and recordings\. .*"),
+    ("DB-CARD-2", _CALLS, r"The card is smaller than the image that was written to it\. .*"),
+    ("DB-CARD-3", _CALLS, r"The (?:data partition|card has no data partition|box does not stand on a card)\b.*"),
+    ("DB-TOML-1", _SEE, r".* on the card: .*"),
+    ("DB-NET-1", _SEE, r"The box is in no network: .*"),
+    ("DB-NET-2", _SEE, r"No router gave the box an address\. .*"),
+    ("DB-NET-3", _SEE, r"The box could not take the address .*"),
+    ("DB-NET-4", _SEE, r"Another box in this network is called .*"),
+    ("DB-WIFI-1", _SEE, r"The box is not in the Wi-Fi .*"),
+    ("DB-WIFI-2", _SEE, r"The box is to join the Wi-Fi .* and has no Wi-Fi of its own\. .*"),
     ("DB-CLOCK-1", _SEE, r"Nothing vouches for the clock: .*"),
+    ("DB-BOX-1", _CALLS, r"\S*/box\.toml\b.*"),
 )
 _MATCHERS = tuple((code, weight, re.compile(pattern, re.DOTALL)) for code, weight, pattern in CODES)
 
