@@ -133,6 +133,7 @@ class Machine:
     folder: Path
     binds: dict[str, Path] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()                # of the kernel's command line, as systemd reads it
 
     def __post_init__(self) -> None:
         self.name = f"m{next(_count)}"
@@ -164,7 +165,7 @@ class Machine:
                 ["systemd-nspawn", "--quiet", "-D", str(tree), "--read-only", *binds, "--register=no", "--keep-unit",
                  f"--machine={self.name}", f"--network-namespace-path=/run/netns/{self.name}",
                  "--capability=CAP_NET_ADMIN", "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe", "--kill-signal=SIGRTMIN+3",
-                 *self.arguments, "--boot", "systemd.show_status=1", "systemd.log_color=0"],
+                 *self.arguments, "--boot", "systemd.show_status=1", "systemd.log_color=0", *self.words],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=lambda: (self._cgroup / "cgroup.procs").write_text(str(os.getpid())) and None)
         if wait_until_up:
