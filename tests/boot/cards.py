@@ -29,9 +29,23 @@ def arm64_kernel(says: str) -> bytes:
     return (header + code).ljust(128, b"\0") + says.encode() + b"\r\n\0"
 
 
-def made_up_root(place: Path, says: str = "system A is up") -> Path:
+def amd64_kernel(says: str) -> bytes:
+    """A bzImage (Documentation/arch/x86/boot): prints, and its arguments, on a PC's serial port, then switches off."""
+    setup = bytearray(1024)
+    for at, form, value in ((0x1F1, "B", 1), (0x1F4, "I", 32), (0x1FE, "H", 0xAA55), (0x200, "H", 0x66EB),
+                            (0x202, "4s", b"HdrS"), (0x206, "H", 0x20C), (0x211, "B", 1), (0x214, "I", 0x100000),
+                            (0x22C, "I", 0x7FFFFFFF), (0x230, "I", 0x200000), (0x234, "B", 1), (0x235, "B", 21),
+                            (0x238, "I", 2047), (0x258, "Q", 0x1000000), (0x260, "I", 0x100000)):
+        struct.pack_into("<" + form, setup, at, value)
+    code = bytes.fromhex("fc 8bae28020000 e800000000 5e 81c634000000 66baf803 ac 84c0 7403 ee ebf8"
+                         "85ed 7406 89ee 31ed ebee 66ba0406 66b80020 66ef ebfe")
+    return bytes(setup) + (code.ljust(64, b"\0") + says.encode() + b"\r\n\0").ljust(512, b"\0")
+
+
+def made_up_root(place: Path, says: str = "system A is up", arch: str = "arm64") -> Path:
     """A root with all that image/assemble looks for, and little more."""
-    files = {"boot/vmlinuz-7": arm64_kernel(says), "boot/initrd.img-7": b"initrd" * 100, "etc/hostname": b"deskbell\n",
+    kernel = arm64_kernel(says) if arch == "arm64" else amd64_kernel(says)
+    files = {"boot/vmlinuz-7": kernel, "boot/initrd.img-7": b"initrd" * 100, "etc/hostname": b"deskbell\n",
              "etc/shadow": b"root:*:20000:0:99999:7:::\ndeskbell:!:20000::::::\n", "etc/machine-id": b"",
              "usr/lib/u-boot/rpi_arm64/u-boot.bin": b"u-boot"}
     files |= {f"usr/lib/raspi-firmware/{name}": name.encode() for name in FIRMWARE}
@@ -49,12 +63,12 @@ def assemble(root: Path, out: Path, arch: str = "arm64", slot_mib: int = SLOT_MI
                           capture_output=True, text=True, timeout=120, check=False)
 
 
-def card_with_two_systems(folder: Path) -> Path:
+def card_with_two_systems(folder: Path, arch: str = "arm64") -> Path:
     """A card as image/assemble makes it, with a second made-up system in slot B."""
     cards = {}
     for slot in SLOTS:
         cards[slot] = folder / f"{slot}.img"
-        done = assemble(made_up_root(folder / slot, f"system {slot} is up"), cards[slot])
+        done = assemble(made_up_root(folder / slot, f"system {slot} is up", arch), cards[slot], arch)
         assert done.returncode == 0, done.stderr
     with cards["A"].open("r+b") as card, cards["B"].open("rb") as other:
         other.seek(SLOTS["A"])
@@ -124,10 +138,24 @@ class Start:
 def start(card: Path, *, read_only: bool = False, resets: bool = False) -> Start:
     """Starts U-Boot alone. The virtual clock runs as fast as its processor, so waits of seconds take none."""
     reading = ",readonly=on" if read_only else ""
+    return qemu(
+        ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a53", "-m", "512",
+         "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
+         "-drive", f"file={card},format=raw,if=none,id=card{reading}",
+         "-device", "virtio-blk-device,drive=card"], resets)
+
+
+def start_pc(disk: Path, *, read_only: bool = False, resets: bool = False) -> Start:
+    """Starts GRUB alone, by a PC's BIOS."""
+    reading = ",readonly=on" if read_only else ""
+    return qemu(["qemu-system-x86_64", "-M", "pc", "-m", "256",
+                 "-drive", f"file={disk},format=raw,if=none,id=disk{reading}",
+                 "-device", "virtio-blk-pci,drive=disk"], resets)
+
+
+def qemu(command: list[str], resets: bool) -> Start:
     done = subprocess.run(
-        ["qemu-system-aarch64", "-M", "virt", "-accel", "tcg", "-icount", "shift=8,sleep=off", "-cpu", "cortex-a53",
-         "-m", "512", "-nographic", "-nic", "none", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
-         "-drive", f"file={card},format=raw,if=none,id=card{reading}", "-device", "virtio-blk-device,drive=card",
+        [*command, "-accel", "tcg", "-icount", "shift=8,sleep=off", "-nographic", "-nic", "none",
          *([] if resets else ["-no-reboot"])],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
     return Start(done.stdout.decode(errors="replace").replace("\r", ""))
