@@ -31,7 +31,7 @@ def provision(box: Box, starting_asterisk: bool = False) -> None:
     """
     for folder, group in ((box.asterisk, "asterisk"), (box.secrets, "deskbell")):
         folder.mkdir(parents=True, exist_ok=True)
-        _owned(folder, "root", group, 0o750)
+        owned(folder, "root", group, 0o750)
     make_ledger(box.ledger)
     boot = _boot_number(box, starting_asterisk)
     _keep(box.asterisk / "globals_box.conf", _globals(box, boot))
@@ -63,7 +63,7 @@ def make_ledger(path: Path) -> None:
         db.execute("COMMIT")
     # SQLite gives -wal and -shm the mode of the file itself, so the group may follow while Asterisk is down.
     for file in path.parent.glob(path.name + "*"):
-        _owned(file, "asterisk", "deskbell-ledger", 0o660)
+        owned(file, "asterisk", "deskbell-ledger", 0o660)
 
 
 def _globals(box: Box, boot: int) -> str:
@@ -117,7 +117,7 @@ def _boot_number(box: Box, starting: bool) -> int:
         # a restored backup may know later starts than this box: its calls must stay the older ones
         last = 1 + max(last, _last_boot(box.store, "SELECT max(boot) FROM call WHERE box = ?", box.name))
         write_durably(file, str(last).encode())
-    _owned(file, "root", "asterisk", 0o640)
+    owned(file, "root", "asterisk", 0o640)
     return last
 
 
@@ -133,17 +133,18 @@ def _last_boot(file: Path, question: str, *given: str) -> int:
 def _secret(file: Path, group: str) -> str:
     if not file.exists() or not re.fullmatch(rb"[0-9a-f]{32}", file.read_bytes().strip()):
         write_durably(file, secrets.token_hex(16).encode())
-    _owned(file, "root", group, 0o640)
+    owned(file, "root", group, 0o640)
     return file.read_text().strip()
 
 
 def _keep(file: Path, text: str) -> None:
     if not file.exists() or file.read_bytes() != text.encode():
         write_durably(file, text.encode())
-    _owned(file, "root", "asterisk", 0o640)
+    owned(file, "root", "asterisk", 0o640)
 
 
-def _owned(path: Path, user: str, group: str, mode: int) -> None:
+def owned(path: Path, user: str, group: str, mode: int) -> None:
+    """Gives a file its user, group and mode; without root the mode alone."""
     if os.geteuid() == 0:
         try:
             shutil.chown(path, user, group)

@@ -1,0 +1,81 @@
+"""box.toml as the box itself writes it: what is in it, changed key by key, each change tried before it is kept."""
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from appliance import config
+from appliance.store.files import write_durably
+
+HEAD = """# box.toml: what is plugged into this box. Written by the box from deskbell.toml and the pages;
+# keys are explained in image/README.md. What is changed here by hand stays.
+"""
+MODEM = {"name": "SIM", "port": "auto"}        # the first stick that answers
+# Pages and telephones of the office reach the box; the pages only encrypted.
+NEW: dict[str, Any] = {
+    "extension": [{"number": "101", "name": "Telephone"}], "modem": [MODEM],
+    "web": {"listen": "0.0.0.0", "port": 443, "tls": True, "redirect_from": 80},
+    "sip": {"listen": "0.0.0.0", "port": 5060},
+}
+ZONES = Path("/usr/share/zoneinfo/zone.tab")
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """The table of box.toml, None when there is none. Raises ConfigError for one that cannot be used."""
+    if not path.exists():
+        return None
+    config.read(path)
+    return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+
+
+def write(path: Path, table: dict[str, Any]) -> bool:
+    """Whether the file is another one now. Raises ConfigError, and keeps the old one, for a table that does not fit."""
+    config.parse(table)
+    text = (HEAD + dumped(table)).encode()
+    if path.exists() and path.read_bytes() == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, text)
+    path.chmod(0o644)
+    return True
+
+
+def dumped(table: dict[str, Any]) -> str:
+    """TOML of what box.toml may hold: plain keys, then [tables], then [[lists]]."""
+    plain = {key: value for key, value in table.items() if not _is_table(value) and not _is_list(value)}
+    text = _pairs(plain)
+    text += "".join(f"\n[{key}]\n{_pairs(value)}" for key, value in table.items() if _is_table(value))
+    for key, rows in table.items():
+        if _is_list(rows):
+            text += "".join(f"\n[[{key}]]\n{_pairs(row)}" for row in rows)
+    return text
+
+
+def zone_of(country: str, zones: Path = ZONES) -> str | None:
+    """The time zone where most people of a country live, None when the system has no table of zones."""
+    try:
+        rows = [line.split("\t") for line in zones.read_text().splitlines() if not line.startswith("#")]
+    except OSError:
+        return None
+    return next((row[2] for row in rows if row[0] == country), None)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _pairs(table: dict[str, Any]) -> str:
+    return "".join(f"{key} = {_value(value)}\n" for key, value in table.items() if value != [] or key == "own_numbers")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_value(one) for one in value)}]"
+    # JSON's strings are TOML's, but for DEL (TOML 1.0, "String")
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
