@@ -133,7 +133,8 @@ def _own(address: str) -> ipaddress.IPv4Interface:
 def load(places: Places) -> Network:
     """The network of the box; DHCP where nothing was chosen or the file cannot be read."""
     try:
-        return parse(json.loads(places.network.read_bytes()))
+        found = json.loads(places.network.read_bytes())
+        return parse(found) if isinstance(found, dict) else Network()
     except (OSError, ValueError, NetworkError):
         return Network()
 
