@@ -9,9 +9,9 @@ ROOT_UUID=de5cbe11-0000-4000-8000-000000000001
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1767225600} TZ=UTC LC_ALL=C
 
 # Runs this command again inside the workshop, unless it is there already: the tree is /mnt/tree, the folder of the
-# result /mnt/out, KEYS (if set) /mnt/keys. Their own tools are the workshop's, so every machine makes the same bytes.
+# result /mnt/out, the files KEY and CERT (if set) /mnt/key and /mnt/cert. So every machine makes the same bytes.
 in_the_workshop() {
-  local command=$1 tree=$2 out=$3 status=0 stage; shift 3
+  local command=$1 tree=$2 out=$3 status=0 stage file; shift 3
   [ "$REPO" != /usr/lib/deskbell ] || return 0
   is_root || refuse "an image is made as root. Run this with sudo."
   [ -d "$tree" ] || refuse "there is no folder $tree."
@@ -19,16 +19,19 @@ in_the_workshop() {
   must_be_debian
   "$REPO/image/rootfs" --workshop
   stage=$(mktemp -d)
-  mkdir "$stage/tree" "$stage/out" "$stage/keys"
+  mkdir "$stage/tree" "$stage/out"
+  touch "$stage/key" "$stage/cert"
   unshare -m bash -euc 'mount --make-rprivate /
     mount --rbind "$2" "$1/tree"
     mount --bind "$3" "$1/out"
-    [ -z "$4" ] || mount --bind "$4" "$1/keys"
-    stage=$1; shift 4
+    [ -z "$4" ] || mount --bind "$4" "$1/key"
+    [ -z "$5" ] || mount --bind "$5" "$1/cert"
+    stage=$1; shift 5
     setpriv --pdeathsig KILL "$0" --workshop --share "$stage" "$@"' "$REPO/image/enter" \
-    "$stage" "$tree" "$(dirname "$out")" "${KEYS-}" env "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" \
+    "$stage" "$tree" "$(dirname "$out")" "${KEY-}" "${CERT-}" env "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" \
     "image/$command" /mnt/tree "/mnt/out/$(basename "$out")" "$@" || status=$?
-  rmdir "$stage"/* "$stage"
+  rm "$stage/key" "$stage/cert"
+  rmdir "$stage/tree" "$stage/out" "$stage"
   exit "$status"
 }
 
