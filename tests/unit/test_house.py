@@ -89,6 +89,9 @@ def readme_commands() -> list[str]:
 PROVED = {
     "image/demo": "tests/commands/test_commands.py",
     "image/demo --check": "tests/commands/test_commands.py",
+    "image/build": "tests/image/conftest.py",
+    "image/install": "tests/boot/test_install.py",
+    "image/install --uninstall": "tests/boot/test_install.py",
     "tests/run": ".ci/run",
     "tests/run unit": ".ci/run",
     "tests/run modem": ".ci/run",
@@ -96,6 +99,7 @@ PROVED = {
     "tests/run pbx": ".ci/run",
     "tests/run browser": ".ci/run",
     "tests/run commands": ".ci/run",
+    "tests/run boot": ".ci/run",
     "tests/run deep": ".ci/run",
     "tests/run faults": ".ci/run",
 }
