@@ -5,6 +5,7 @@ Nothing here may stop a start. What cannot be done is a sentence in the report, 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -25,14 +26,14 @@ NAMES = {"shop.name": "the shop's name", "shop.language": "language", "shop.coun
          "sim.pin": "the SIM's PIN", "sim.number": "the SIM's number", "update.channel": "update channel"}
 
 
-def run(places: Places, now: datetime) -> list[Remark]:
-    """What could not be done, in words; it is kept for the report too."""
+def run(places: Places, now: datetime, name_host: Callable[[str], str | None] = identity.name_host) -> list[Remark]:
+    """What could not be done, in words; it is kept for the report too. name_host names the machine."""
     own = identity.settle(places)
     wishes, text = _wishes(places)
     taken, remarks = firstboot_take.take(places, wishes, own.name, now)
     remarks = [*wishes.remarks, *remarks, *_wiped(places, wishes, taken, text)]
     network_files.write(places, network_files.load(places))
-    if refused := identity.name_host(places, own.name):
+    if refused := name_host(own.name):
         remarks.append(Remark(0, refused))
     for remark in remarks:
         log.warning("%s: %s", TOML, remark)

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import secrets
+import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,12 +45,11 @@ def look(places: Places) -> Identity | None:
     return _kept(places.etc / "identity.json")
 
 
-def name_host(places: Places, name: str) -> str | None:
+def name_host(name: str) -> str | None:
     """Gives the machine its name until it is switched off; the sentence when the kernel refuses it."""
-    file = places.root / "proc/sys/kernel/hostname"
     try:
-        if file.read_text().strip() != name:
-            file.write_text(name)
+        if socket.gethostname() != name:
+            socket.sethostname(name)
     except OSError as refused:
         return (f"The box could not be named {name} ({refused.strerror}). It answers at its address; calls ring. "
                 "Switch it off and on again.")
@@ -75,7 +75,7 @@ def _number(root: Path) -> tuple[str, str]:
 
 def _serial(root: Path) -> str:
     """The board's number in hex digits, "" when it has none: an emulated one is all zeros."""
-    read = _text(root / "proc/device-tree/serial-number").rstrip("\0").strip().lower()
+    read = _text(root / "sys/firmware/devicetree/base/serial-number").rstrip("\0").strip().lower()
     if not read:
         found = re.search(r"^Serial\s*:\s*([0-9a-fA-F]+)", _text(root / "proc/cpuinfo"), re.MULTILINE)
         read = found[1].lower() if found else ""

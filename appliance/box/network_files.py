@@ -207,9 +207,10 @@ def write(places: Places, network: Network) -> list[Path]:
             file.parent.mkdir(parents=True, exist_ok=True)
             aside = file.with_name(f".{file.name}.new")
             aside.unlink(missing_ok=True)
-            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL,
-                              0o600 if file == places.wifi else 0o644), "w") as opened:
+            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
                 opened.write(wanted[name])
+            if file != places.wifi:
+                aside.chmod(0o644)             # systemd-networkd is a user of its own
             aside.rename(file)
             changed.append(file)
     return changed

@@ -52,8 +52,6 @@ class Card:
         self.root = root
         self.places = Places(root, {key: str(root / folder) for key, folder in inside.items()})
         self.places.fat.mkdir(parents=True)
-        (root / "proc/sys/kernel").mkdir(parents=True)
-        (root / "proc/sys/kernel/hostname").write_text("localhost\n")
 
     @property
     def toml(self) -> Path:
@@ -67,7 +65,10 @@ class Card:
         return [str(remark) for remark in self.start()]
 
     def start(self) -> list[Remark]:
-        return firstboot.run(self.places, NOW)
+        return firstboot.run(self.places, NOW, self._named)
+
+    def _named(self, name: str) -> None:
+        (self.root / "hostname").write_text(name)
 
     def box(self) -> dict[str, Any]:
         return tomllib.loads(self.places.box.read_text())
