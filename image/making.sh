@@ -14,7 +14,7 @@ LEFT_OUT=(/usr/share/{doc,man,info,locale,lintian,bug,help,zsh,fish,bash-complet
   '/usr/lib/u-boot/*' '/usr/lib/raspi-firmware/'{start,fixup}'*_*' '/usr/lib/raspi-firmware/'{start,fixup}'4[cdx]*'
   '/usr/lib/raspi-firmware/'{overlays,start_,fixup_}'*' '/usr/lib/raspi-firmware/'{start,fixup}{_,4}{cd,db,x}.'*'
   '/usr/lib/firmware/'{brcm,cypress}'/*' '/usr/lib/firmware/'{rtw88,rtw89,rtlwifi,rtl_bt,RTL8192E}'/*'
-  '/etc/kernel/*raspi-firmware' '/etc/initramfs/post-update.d/*raspi-firmware' '/usr/lib/modules/*/dtb/*')
+  '/usr/lib/modules/*/dtb/*')
 M='/usr/lib/modules/*/kernel'
 for part in drivers/gpu/drm/{amd,nouveau,radeon,i915,xe,msm,rockchip,tegra,mediatek,etnaviv,panfrost,panthor,lima,imagination} \
   drivers/gpu/drm/{exynos,meson,sun4i,omapdrm,imx,renesas,arm,hisilicon,nova,tests,xlnx,kmb,vmwgfx,ast,mgag200,gma500} \
@@ -39,9 +39,11 @@ step() { printf '  %s\n' "$*" >&3; }
 
 # Runs a command and says every fifty of its lines that start so: "100 of 390 packages unpacked".
 counted() {
-  local word=$1 of=$2 done=$3; shift 3
-  "$@" | tee /dev/stderr | awk -v of="$of" -v word="$word" -v done="$done" \
-    'index($0, word) == 1 && ++n % 50 == 0 { print "  " n " of " of " packages " done; fflush() }' >&3
+  local word=$1 of=$2 done=$3 n=0 line; shift 3
+  "$@" | while IFS= read -r line; do
+    printf '%s\n' "$line"
+    [[ $line != "$word"* ]] || (( ++n % 50 )) || step "$n of $of packages $done"
+  done
 }
 
 platforms_of() {                           # what pip calls a machine whose C library is Debian forky's
@@ -132,20 +134,23 @@ unpack() {
   counted 'Unpacking ' ${#debs[@]} unpacked dpkg_at "$root" --unpack "${debs[@]}"
 }
 
-# Python's own compiling and the initrd come later, once, natively or last: emulated they take minutes.
-STOOD_IN=(usr/sbin/update-initramfs usr/bin/py3compile)
+# What does nothing meanwhile: Python is compiled later and natively, the initrd made once and last (emulated they take
+# minutes), and the firmware's hook would fill a /boot/firmware that no root has.
+STOOD_IN=(usr/sbin/update-initramfs usr/bin/py3compile etc/kernel/postinst.d/z50-raspi-firmware)
 
 configure() {
   local root=$2 file of
   furnished "$root"
   rm -f "$root/etc/resolv.conf"
   for file in "${STOOD_IN[@]}"; do
+    [ -e "$root/$file" ] || continue
     [ -e "$root/$file.real" ] || mv "$root/$file" "$root/$file.real"
     printf '#!/bin/sh\nexit 0\n' >"$root/$file"; chmod 755 "$root/$file"
   done
-  of=$(grep -c '^Status: .* unpacked' "$root/var/lib/dpkg/status")
-  counted 'Setting up ' "$of" configured in_root "$root" dpkg --force-unsafe-io --force-confnew --configure -a
-  for file in "${STOOD_IN[@]}"; do mv "$root/$file.real" "$root/$file"; done
+  of=$(grep -c '^Status: .* unpacked' "$root/var/lib/dpkg/status" || true)
+  counted 'Setting up ' "$of" configured in_root "$root" dpkg --force-unsafe-io --force-confnew --configure -a 2>&1
+  for file in "${STOOD_IN[@]}"; do [ ! -e "$root/$file.real" ] || mv "$root/$file.real" "$root/$file"; done
+  rm -f "$root"/etc/kernel/*.d/z50-raspi-firmware "$root"/etc/initramfs/post-update.d/z50-raspi-firmware
   [ -z "$(in_root "$root" dpkg --audit)" ] || { in_root "$root" dpkg --audit; echo "some packages are not configured"; return 1; }
   printf 'MODULES=most\nCOMPRESS=zstd\n' >"$root/etc/initramfs-tools/conf.d/deskbell"
   step "making the initrd"
@@ -174,7 +179,7 @@ finish() {
     "$root/usr/lib/deskbell" "$root/usr/lib/python3" "$root/usr/lib/python3.14" || true
   [ -e "$root/usr/lib/deskbell/appliance/__pycache__/cli.cpython-314.pyc" ] || { echo "Python was not compiled"; return 1; }
   python3 "$REPO/image/sbom.py" "$arch" "$root" >"$root/usr/share/deskbell/sbom.cdx.json"
-  umount -R "$root"/{tmp,run,dev,sys,proc}
+  umount -l "$root"/{tmp,run,dev,sys,proc}
   clean "$root"
 }
 
@@ -200,7 +205,7 @@ clean() {
     "$root"/etc/.pwd.lock "$root"/etc/apt "$root"/var/lib/apt "$root"/var/cache/{apt,debconf,ldconfig,man,fontconfig} "$root"/root/.??* \
     "$root"/var/lib/dpkg/{info/*.{md5sums,preinst,postinst,prerm,postrm,config,templates,triggers,shlibs,symbols},*-old,lock*,updates/*} \
     "$root"/var/lib/systemd/{catalog/database,random-seed} "$root"/var/lib/{dbus/machine-id,ucf,snmp/*} "$root"/boot/firmware/* \
-    "$root"/{tmp,run,var/tmp,var/backups}/* "$root"/var/lib/asterisk/{astdb*,keys/*}
+    "$root"/{vmlinuz,initrd.img}{,.old} "$root"/usr/lib/udev/hwdb.d "$root"/{tmp,run,var/tmp,var/backups}/* "$root"/var/lib/asterisk/{astdb*,keys/*}
   find "$root/var/log" -type f -delete
   : >"$root/etc/machine-id"
   sed -i "s/^\([^:]*:[^:]*\):[0-9]*:/\1:$((SOURCE_DATE_EPOCH / 86400)):/" "$root/etc/shadow"

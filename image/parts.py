@@ -26,6 +26,7 @@ MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
 HEAD = "# Debian forky for {arch}, as of {day}. Made by image/lock --arch {arch}; nothing here is written by hand.\n"
 DAY = re.compile(r"as of (\d{4}-\d\d-\d\d)\.")
 LACKING = 3                                # exit: the mirror has no longer what the lock names
+ESSENTIAL = "?and(?essential,?not(?exact-name(apt)))"      # apt calls itself essential; a box never installs anything
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Archive:
 
     def resolved(self, names: list[str]) -> dict[Locked, str]:
         """Every package an empty machine gets when it asks for these and for the essential ones, and its address."""
-        told = self.run("apt-get", "-qq", "--print-uris", "install", "?essential", *names)
+        told = self.run("apt-get", "-qq", "--print-uris", "install", ESSENTIAL, *names)
         found = {}
         for line in told.splitlines():
             match = re.fullmatch(r"'([^']+)' ([^_ ]+)_([^_ ]+)_\S+ \d+ SHA256:([0-9a-f]{64})", line)
