@@ -72,6 +72,9 @@ class Settings:
     mqtt_names: bool = False        # the name of who rings is told too
     slip_printer: str = ""          # see doors/slip.py; "" none
     slip_when: str = "never"        # a slip comes out by itself after such calls
+    update_at: str = "03:30"        # from then two hours: when updates are looked for and those that wait installed
+    update_channel: str = ""        # an https address that tells of new versions, see update/channel.py; "" none
+    update_by_itself: bool = False  # what comes from there is installed that night, nobody asked
     session_idle_min: int = 30      # then an owner or installer without an open page logs in again; staff stay 12 h
 
 
@@ -87,11 +90,13 @@ CHOICES: dict[str, tuple[str | int, ...]] = {
 TIMES: dict[str, Callable[[str], object]] = {
     "opening_hours": hours.parse, "closed_until": hours.until, "quiet_from": hours.minutes,
     "quiet_until": hours.minutes, "broadcast_from": hours.minutes, "broadcast_until": hours.minutes,
-    "backup_at": hours.minutes, "special_days": holidays.parse}
+    "backup_at": hours.minutes, "update_at": hours.minutes, "special_days": holidays.parse}
 FITS: dict[str, tuple[Callable[[str], bool], str]] = {       # and what is wanted; "" is always good
     "country": (numbers.is_country, "two capital letters, such as DE"),
     "ncid_allow": (networks.are_networks, "networks or addresses by commas, such as 192.168.2.0/24"),
     "slip_printer": (networks.is_printer, "a printer such as tcp://192.168.2.9:9100 or file:///dev/usb/lp0"),
+    "update_channel": (lambda text: re.fullmatch(r"https://[^\s/]+(/[^\s]*)?", text) is not None,
+                       "an address that begins with https://"),
     "mqtt_host": (networks.is_host, "the name or the address of a computer"),
     "time_zone": (chosen.is_zone, "one such as Europe/Berlin"),
     "average_sale": (sale.is_sale, "a sum of money, such as £48 or 48,50 €"),

@@ -22,6 +22,7 @@ SECTIONS = {        # address: its name, its icon, what it says at its head, whi
     "statistics": (N_("Statistics"), "up", N_("What counts as well answered."), "owner"),
     "login": (N_("Log-in"), "people", N_("How long a desk stays logged in."), "owner"),
     "backups": (N_("Backups"), "shield", N_("When the box copies itself."), "owner"),
+    "updates": (N_("Updates"), "again", N_("When the box becomes a newer one, and where it asks for that."), "owner"),
 }
 
 
@@ -59,6 +60,13 @@ FIELDS = (
              "held up."), N_("%")),
     Field("backup_at", "backups", "time", N_("Nightly backups begin at"),
           N_("Where they go stands on the page Backups. If the box was off then, they are made when it is back.")),
+    Field("update_at", "updates", "time", N_("Updates at night begin at"),
+          N_("From then two hours, once nobody is on the telephone. The box is away for about two minutes.")),
+    Field("update_channel", "updates", "address", N_("Address that tells of updates"),
+          N_("Such as https://updates.example/deskbell.json. It is asked once a night. Empty: the box asks nobody."),
+          longest=300),
+    Field("update_by_itself", "updates", "yes_no", N_("Install what comes from there by itself"),
+          N_("Off: it waits on the page Update until you say so.")),
     Field("text_pause_min", "texts", "number", N_("Pause between two automatic texts to one number"),
           N_("Who rings five times in this time is texted once."), N_("min")),
     Field("texts_a_day", "texts", "number", N_("Automatic texts to one number a day"),
@@ -173,6 +181,13 @@ def _plain(_field: Field, raw: str, _box: Box, _words: Words) -> str:
     return " ".join(raw.split())
 
 
+def _address(field: Field, raw: str, _box: Box, words: Words) -> str:
+    fits, _wanted = settings.FITS[field.key]
+    if raw and not fits(raw):
+        raise Wrong(words("An address that begins with https:// is wanted."))
+    return raw
+
+
 def _number(field: Field, raw: str, _box: Box, words: Words) -> int:
     low, high = settings.RANGES[field.key]
     if not re.fullmatch(r"[0-9]{1,9}", raw, re.ASCII) or not low <= int(raw) <= high:
@@ -252,4 +267,4 @@ def _shown(number: str, country: str) -> str:
 KINDS: dict[str, Callable[[Field, str, Box, Words], object]] = {
     "name": _name, "plain": _plain, "text": _text, "number": _number, "choice": _choice, "time": _time,
     "country": _country, "zone": _zone, "language": _language, "phones": _phones, "phone": _phone, "list": _list,
-    "networks": _networks}
+    "networks": _networks, "address": _address}

@@ -21,6 +21,8 @@ from appliance.doors import webhooks
 from appliance.people import links, traces, transfer_store, transfer_work
 from appliance.store import db as store
 from appliance.texts import inbox, occurrences
+from appliance.update import channel
+from appliance.update.bundle import Ground
 
 log = logging.getLogger("clock")
 
@@ -47,6 +49,7 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     scheduler.add_job(Eye(box).look, "interval", seconds=EVERY.total_seconds(), next_run_time=datetime.now(UTC))
     scheduler.add_job(clock.each_second, "interval", seconds=1, next_run_time=datetime.now(UTC))
     scheduler.add_job(clock.imports, "interval", seconds=1, next_run_time=datetime.now(UTC))
+    scheduler.add_job(channel.Nightly(box, Ground()).attend, "interval", minutes=1, next_run_time=datetime.now(UTC))
     logging.getLogger("apscheduler").setLevel(logging.ERROR)   # it warns each second that 10,000 texts take longer
     archive, backups = Archive(box, CLOCK_WAIT_S), Served(box, CLOCK_WAIT_S)
     scheduler.start()

@@ -55,9 +55,9 @@ class BundleError(Exception):
 
 @dataclass(frozen=True)
 class Ground:
-    """What this box holds a bundle against."""
-    conf: Path = Path("/etc/rauc/system.conf")
-    keyring: Path = Path("/etc/rauc/keyring.pem")
+    """What this box holds a bundle against. $DESKBELL_RAUC is another folder than /etc/rauc, as for tests."""
+    conf: Path = field(default_factory=lambda: _rauc() / "system.conf")
+    keyring: Path = field(default_factory=lambda: _rauc() / "keyring.pem")
     epoch_file: Path = Path("/etc/deskbell/epoch")
     version: str = field(default_factory=licences.version)
     epoch: int = field(default_factory=licences.epoch)
@@ -114,6 +114,10 @@ class Bundle:
     payload_bytes: int
     salt: bytes
     root: bytes
+
+
+def _rauc() -> Path:
+    return Path(os.environ.get("DESKBELL_RAUC", "/etc/rauc"))
 
 
 def look(path: Path, ground: Ground) -> Bundle:

@@ -202,7 +202,7 @@ def page(box: Box) -> str:
                                               context=ssl._create_unverified_context())                 # noqa: S323
                   if box.web.tls else http.client.HTTPConnection(host, box.web.port, timeout=PAGE_S))
     try:
-        connection.request("GET", "/login")
+        connection.request("GET", "/ping")
         answer = connection.getresponse()
         answer.read()
         if answer.status < 500:
