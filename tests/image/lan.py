@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -56,11 +57,11 @@ class Lan:
         subprocess.run(["ip", *words], check=True, timeout=LIMIT_S)
 
 
-def wait_until(true: object, limit_s: float, what: str) -> object:
+def wait_until[T](true: Callable[[], T], limit_s: float, what: str) -> T:
     """Asks `true()` four times a second until it is; raises AssertionError with `what` after limit_s."""
     until = time.monotonic() + limit_s
     while True:
-        got = true()  # type: ignore[operator]
+        got = true()
         if got:
             return got
         if time.monotonic() > until:

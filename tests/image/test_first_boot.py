@@ -13,8 +13,8 @@ import pytest
 
 from tests.desk import eventually
 from tests.image.card import Card
-from tests.image.lan import HOST, Lan
-from tests.image.machine import Machine
+from tests.image.lan import HOST, Lan, wait_until
+from tests.image.machine import BOOT_LIMIT_S, Machine
 from tests.image.owner import Owner
 from tests.sip import Line, State
 
@@ -75,15 +75,7 @@ def box(card: Card, lan: Lan, sim: Sim, folder: Path) -> Iterator[Machine]:
 @pytest.fixture(scope="module")
 def owner(box: Machine) -> Owner:
     """Amy, logged in from her PC, with the password of the text file."""
-    address = box.address()
-    until = time.monotonic() + 900
-    while True:
-        try:
-            owner = Owner(host=address)
-            break
-        except OSError:
-            assert box.is_on() and time.monotonic() < until, box.console()[-3000:]
-            time.sleep(2)
+    owner = wait_until(lambda: visited(box), BOOT_LIMIT_S, f"the page; the console ends: {box.console()[-600:]}")
     print(f"\nthe page answered {time.monotonic() - box.started:.1f} s after power")
     assert owner.log_in("Amy", PASSWORD).status == 303
     return owner
@@ -141,16 +133,24 @@ def test_a_restart_keeps_it_all(box: Machine, owner: Owner, card: Card, lan: Lan
     name, print_ = box.run("cat /etc/deskbell/identity.json"), owner.authority
     box.power_off()
     with Machine(card.file, lan, folder, modem=sim.port) as again:
-        eventually(lambda: reaches(owner), 900)
+        wait_until(lambda: reaches(owner), BOOT_LIMIT_S, again.console()[-600:])
         assert "+49 1512 3456789" in owner.get("/history").text, "the call is gone"
         assert again.run("cat /etc/deskbell/identity.json") == name
         assert Owner(host=owner.host).authority == print_
         again.power_off()
 
 
+def visited(box: Machine) -> Owner | None:
+    """Somebody who has the page before him, once it is there."""
+    assert box.is_on(), box.console()[-3000:]
+    try:
+        return Owner(host=box.address())
+    except OSError:
+        return None
+
+
 def reaches(owner: Owner) -> bool:
     try:
         return owner.get("/ping").status == 200
     except OSError:
-        time.sleep(1)
         return False

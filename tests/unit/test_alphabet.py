@@ -46,6 +46,7 @@ def test_the_cost_of_a_text(text: str, expected: Size) -> None:
     assert size(text) == expected
 
 
+@pytest.mark.deep
 def test_thousands_of_random_texts_cost_what_gammu_makes_of_them() -> None:
     dice = random.Random(27005)
     for _ in range(3000):

@@ -34,6 +34,7 @@ def test_age_opens_what_we_sealed(size: int) -> None:
     assert age_itself.decrypt(sealed(plain(size)), WORDS) == plain(size)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("size", [0, 1, age.CHUNK, age.CHUNK + 1])
 def test_we_open_what_age_sealed(size: int) -> None:
     foreign = io.BytesIO(age_itself.encrypt(plain(size), WORDS))
@@ -58,6 +59,7 @@ def test_a_passphrase_of_any_script_opens_it_everywhere() -> None:
     assert age_itself.decrypt(sealed(b"x", "утро вечера мудренее 早上"), "утро вечера мудренее 早上") == b"x"
 
 
+@pytest.mark.deep
 def test_every_flipped_bit_is_found() -> None:
     whole = sealed(plain(300))
     for place in range(len(whole)):

@@ -138,6 +138,7 @@ def deskbell(box: Box, tmp_path: Path, *words: str, **environment: str) -> subpr
                           env={**os.environ, "DESKBELL_CONFIG": str(tmp_path / "box.toml"), **environment})
 
 
+@pytest.mark.deep
 def test_the_command_line_makes_lists_proves_and_restores(office: Backing, tmp_path: Path) -> None:
     office.close()
     passed = {"DESKBELL_PASSPHRASE": "larkspur kettle orange bridge"}

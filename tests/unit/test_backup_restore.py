@@ -109,6 +109,7 @@ def test_who_reads_and_writes_meanwhile_needs_no_restart(office: Backing, box: B
     other.close()
 
 
+@pytest.mark.deep
 def test_every_commit_of_a_busy_office_is_before_the_swap_or_after_it(office: Backing, box: Box) -> None:
     """What commits before is in the state that is kept; what commits after is in the restored store."""
     one = office.back_up()

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from appliance import settings
 from appliance.config import Box
 from appliance.store import db as store
@@ -20,6 +22,7 @@ def wait_until_ready(notified: socket.socket) -> None:
         pass
 
 
+@pytest.mark.deep
 def test_a_daemon_takes_the_new_time_zone_in_the_same_process(box: Box, tmp_path: Path) -> None:
     db = store.connect(box.store)
     store.migrate(db)

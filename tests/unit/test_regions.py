@@ -42,6 +42,7 @@ def of_the_library(number: str, language: str) -> str:
         return ""
 
 
+@pytest.mark.deep
 def test_every_region_is_the_one_of_the_library() -> None:
     asked = list(numbers())
     assert len(asked) > 13_000
@@ -87,6 +88,7 @@ def test_many_threads_ask_at_once() -> None:
     assert wrong == []
 
 
+@pytest.mark.deep
 def test_no_daemon_imports_the_librarys_own_tables() -> None:
     told = subprocess.run([sys.executable, "-c", f"""
 import sys

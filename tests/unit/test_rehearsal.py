@@ -190,6 +190,7 @@ def test_what_was_rehearsed_is_what_really_happens(office: Office) -> None:
     assert {line.call_id: line.reason for line in found.refused} == refused
 
 
+@pytest.mark.deep
 def test_ten_thousand_calls_are_rehearsed_in_two_seconds_and_nothing_is_written(office: Office) -> None:
     with store.write(office.db):
         for number in range(10_000):

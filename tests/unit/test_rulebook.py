@@ -228,6 +228,7 @@ def steps(office: Office, call_id: int) -> int:
     return done
 
 
+@pytest.mark.deep
 def test_a_big_book_and_a_long_history_cost_a_call_no_more(office: Office) -> None:
     group(office, "Anna Petrova", CALLER, "VIP", bike="tandem")
     call_id = office.call()

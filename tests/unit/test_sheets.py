@@ -79,6 +79,7 @@ def test_times_and_days_are_times_and_days() -> None:
     assert found[0] == (at, datetime(1990, 2, 1)) and found[1][0] == "1899-01-01 01:00:00"
 
 
+@pytest.mark.deep
 @given(st.lists(st.tuples(TEXTS.filter(bool) | st.sampled_from(EVIL), st.integers(-10**12, 10**12)), max_size=5))
 def test_every_text_comes_back_from_excel_and_none_is_a_formula(rows: list[tuple[str, int]]) -> None:
     content = b"".join(sheets.xlsx(["a", "b"], rows))
