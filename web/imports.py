@@ -11,7 +11,6 @@ from bottle import HTTPError, HTTPResponse, request
 from appliance.people import (
     cards,
     search,
-    transfer_cards,
     transfer_columns,
     transfer_export,
     transfer_read,
@@ -151,11 +150,10 @@ def _sample(office: Office, it: Import) -> list[Column]:
 
 def preview(office: Office, it: Import) -> list[Shown]:
     """The first rows and what would become of each."""
-    seen, found = transfer_work.Seen(), []
-    for line, _ in zip(transfer_work.lines(office.box, it), range(SHOWN), strict=False):
-        row = transfer_rows.ready(line, office.box.country)
-        verdict = seen.verdict(office.db, row)
-        owner = transfer_cards.owner_of(office.db, row) if verdict == "join" else None
+    rows = [transfer_rows.ready(line, office.box.country)
+            for line, _ in zip(transfer_work.lines(office.box, it), range(SHOWN), strict=False)]
+    found = []
+    for row, (verdict, owner) in zip(rows, transfer_work.Seen().verdicts(office.db, rows), strict=True):
         card = cards.card(office.db, owner) if owner else None
         found.append(Shown(row, verdict, card.name if card else ""))
     return found

@@ -133,7 +133,9 @@ def save(db: sqlite3.Connection, wish: Wish, country: str, by: str, now: datetim
 
 def clean(text: str, longest: int) -> str:
     """One line fit to show: no control characters, single spaces."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest].rstrip()
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())[:longest].rstrip()
 
 
 def clean_lines(text: str, longest: int) -> str:

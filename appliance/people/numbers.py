@@ -7,6 +7,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
+from appliance.people import plans
+
 NORTH_AMERICA = {"US", "CA", "PR", "VI", "GU", "AS", "MP"}     # of +1: what one of them pays for as its own
 LONGEST = 32   # E.164 has 15 digits; separators may stand between
 
@@ -35,14 +37,22 @@ def e164(raw: str, country: str) -> str | None:
     """
     if not raw or len(raw) > LONGEST:
         return None
-    for spelling in (_without_plus(raw, country), raw):
-        try:
-            number = phonenumbers.parse(spelling, country)
-        except NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(number):
-            return str(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    for spelling in filter(None, (_without_plus(raw, country), raw)):
+        found = plans.e164(spelling, country)
+        if found is None:
+            found = _by_the_library(spelling, country)
+        if found:
+            return found
     return None
+
+
+def _by_the_library(raw: str, country: str) -> str:
+    try:
+        number = phonenumbers.parse(raw, country)
+    except NumberParseException:
+        return ""
+    return str(phonenumbers.format_number(number, PhoneNumberFormat.E164)) if phonenumbers.is_valid_number(number) \
+        else ""
 
 
 def _without_plus(raw: str, country: str) -> str:

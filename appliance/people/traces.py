@@ -17,7 +17,7 @@ from appliance.store.db import BUSY_TIMEOUT_MS, iso, write
 
 log = logging.getLogger("forget")
 
-MERGE_PAGES = 16             # of a search index at a time: some milliseconds
+MERGE_PAGES, PAUSE_S = 16, 0.003       # of a search index at a time: some milliseconds
 CHECKPOINT_TRIES, TRY_MS = 100, 15
 DIRECTORY_S = 5.0            # the calls daemon tells Asterisk once a second
 CHUNK = 4 * 1024 * 1024
@@ -39,7 +39,7 @@ def words_of(numbers: Sequence[str], name: str | None) -> list[bytes]:
 def wipe(db: sqlite3.Connection) -> None:
     """Search indexes without deleted words, everything in the file and nothing in its log. Not inside write()."""
     for row in db.execute("SELECT name FROM sqlite_schema WHERE sql LIKE 'CREATE VIRTUAL TABLE%fts5%'").fetchall():
-        _merge(db, row["name"])
+        merge(db, row["name"])
     checkpoint(db)
 
 
@@ -96,8 +96,11 @@ def sweep(db: sqlite3.Connection, now: datetime, hour: int) -> bool:
     return True
 
 
-def _merge(db: sqlite3.Connection, table: str) -> None:
-    """Brings a search index into one piece, some pages at a time (SQLite FTS5, 6.8: merge with a negative number)."""
+def merge(db: sqlite3.Connection, table: str) -> None:
+    """Brings a search index into one piece, some pages at a time (SQLite FTS5, 6.8: merge with a negative number).
+
+    Not inside write().
+    """
     pages = -MERGE_PAGES
     while True:
         before = db.total_changes
@@ -106,7 +109,7 @@ def _merge(db: sqlite3.Connection, table: str) -> None:
         if db.total_changes - before < 2:
             return
         pages = MERGE_PAGES
-        time.sleep(0.001)
+        time.sleep(PAUSE_S)
 
 
 def _holds(path: Path, words: Sequence[bytes]) -> bool:

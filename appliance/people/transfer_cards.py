@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,19 +34,17 @@ class Batch:
     counts: Counts = field(default_factory=Counts)
     made: list[int] = field(default_factory=list)
     _groups: dict[str, int] = field(default_factory=dict)
-    _new: dict[str, str] = field(default_factory=dict)                  # numbers of cards not written yet
+    _owners: Owners = field(default_factory=lambda: Owners())
     _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
 
     def bring_in(self, rows: Sequence[Ready], duplicates: str) -> None:
         """Writes what the rows say; of a number that somebody has, the card is completed or left as it is."""
+        self._owners.look(self.db, rows)
         for row in rows:
             if row.left_out:
                 self.counts.left_out += 1
                 continue
-            owner = owner_of(self.db, row)
-            if owner is None and any(number in self._new for number, _ in row.numbers):
-                self._flush()                          # an earlier row of this file has that number
-                owner = owner_of(self.db, row)
+            owner = self._owners.of(row)
             if owner is None:
                 self._add(row)
             elif duplicates == SKIP or not self._join(owner, row):
@@ -62,11 +60,9 @@ class Batch:
         put(CONTACT, []).append((contact, row.name, row.other_name, row.company, row.address, row.birthday, row.is_vip,
                                  row.is_blocked, row.blocked_reason, self.stamp, self.stamp))
         for position, (number, label) in enumerate(row.numbers):
-            self._new[number] = contact
             put(NUMBER, []).append((number, contact, label or None, position))
         put(CHANGE, []).append((self.import_id, contact, None))
-        if not row.numbers:
-            self._flush()                              # the next one of this name is the same person
+        self._owners.add(contact, row)
         self._more(contact, row)
 
     def _more(self, contact: str, row: Ready) -> None:
@@ -81,10 +77,10 @@ class Batch:
             put(NOTE, []).append((contact, row.note, self.by, self.stamp, self.stamp))
 
     def _flush(self) -> None:
+        """One statement a table: the index of names writes itself to the file once a statement, not once a row."""
         for sql in ORDER:
             if rows := self._rows.pop(sql, None):
-                self.db.executemany(sql, rows)
-        self._new.clear()
+                self.db.execute(many(sql), (json.dumps(rows, ensure_ascii=False),))
 
     def _join(self, contact: str, row: Ready) -> bool:
         """Whether the card lacked something that the row has. What the card says already stays as it is."""
@@ -101,6 +97,7 @@ class Batch:
         added["numbers"] = [number for place, (number, label) in enumerate(row.numbers, position) if db.execute(
             "INSERT OR IGNORE INTO contact_number (number, contact_id, label, position) VALUES (?, ?, ?, ?)",
             (number, contact, label or None, place)).rowcount]
+        self._owners.add(contact, row)
         added["fields"] = {name: value for name, value in row.fields if db.execute(
             "INSERT OR IGNORE INTO contact_field (contact_id, name, value) VALUES (?, ?, ?)",
             (contact, name, value)).rowcount}
@@ -158,34 +155,62 @@ CHANGE = "INSERT INTO import_change (import_id, contact_id, added) VALUES (?, ?,
 ORDER = (CONTACT, NUMBER, FIELD, TAG, MEMBER, NOTE, CHANGE)
 
 
-def owner_of(db: sqlite3.Connection, row: Ready) -> str | None:
-    """The card that has one of these numbers; of a row without numbers, a card of that name that has none either."""
-    for number, _ in row.numbers:
-        if found := db.execute("SELECT contact_id FROM contact_number WHERE number = ?", (number,)).fetchone():
-            return str(found[0])
-    if row.numbers:
-        return None
-    found = db.execute("""
-        SELECT id FROM contact WHERE name = ? COLLATE NOCASE
-        AND NOT EXISTS (SELECT 1 FROM contact_number WHERE contact_id = contact.id)""", (row.name,)).fetchone()
-    return str(found[0]) if found else None
+def many(insert: str) -> str:
+    """The insertion of one row, as one of all the rows of a JSON array of arrays."""
+    columns = ", ".join(f"value ->> {place}" for place in range(insert.count("?")))
+    return f"{insert[:insert.index('VALUES')]}SELECT {columns} FROM json_each(?)"
+
+
+@dataclass
+class Owners:
+    """Whose numbers these are; of rows without numbers, the cards of that name that have none either."""
+    numbers: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def look(self, db: sqlite3.Connection, rows: Iterable[Ready]) -> None:
+        """Asks the store about all these rows at once."""
+        theirs = [number for row in rows for number, _ in row.numbers]
+        self.numbers.update(db.execute("""
+            SELECT number, contact_id FROM contact_number WHERE number IN (SELECT value FROM json_each(?))""",
+                                       (json.dumps(theirs),)) if theirs else ())
+        if bare := [row.name for row in rows if not row.numbers and not row.left_out]:
+            self.names.update((_folded(name), contact) for name, contact in db.execute("""
+                SELECT name, id FROM contact WHERE name COLLATE NOCASE IN (SELECT value FROM json_each(?))
+                AND NOT EXISTS (SELECT 1 FROM contact_number WHERE contact_id = contact.id)""",
+                                                                                  (json.dumps(bare),)))
+
+    def of(self, row: Ready) -> str | None:
+        """The card that is this row's person, None when there is none."""
+        if not row.numbers:
+            return self.names.get(_folded(row.name))
+        return next((self.numbers[number] for number, _ in row.numbers if number in self.numbers), None)
+
+    def add(self, contact: str, row: Ready) -> None:
+        """From now on what this row has is of this card, as far as it was nobody's."""
+        for number, _ in row.numbers:
+            self.numbers.setdefault(number, contact)
+        if not row.numbers:
+            self.names.setdefault(_folded(row.name), contact)
+
+
+def _folded(name: str) -> str:
+    """As NOCASE compares: only ASCII letters are the same in both cases."""
+    return name.lower() if name.isascii() else "".join(c.lower() if c.isascii() else c for c in name)
 
 
 def take_back(db: sqlite3.Connection, import_id: int, stamp: str, changes: Sequence[tuple[str, str | None]]) -> int:
     """How many of these cards stay, since somebody changed them since; the others are as before the import."""
-    kept = 0
+    new = json.dumps([contact for contact, added in changes if added is None])
+    db.execute("""
+        DELETE FROM contact WHERE id IN (SELECT value FROM json_each(?)) AND updated_at = ?
+        AND NOT EXISTS (SELECT 1 FROM note WHERE contact_id = contact.id AND updated_at <> ?)""", (new, stamp, stamp))
+    kept = db.execute("SELECT count(*) FROM contact WHERE id IN (SELECT value FROM json_each(?))", (new,)).fetchone()[0]
     for contact, added in changes:
-        if added is None:
-            gone = db.execute("""
-                DELETE FROM contact WHERE id = ? AND updated_at = ?
-                AND NOT EXISTS (SELECT 1 FROM note WHERE contact_id = contact.id AND updated_at <> ?)""",
-                              (contact, stamp, stamp)).rowcount
-            if not gone and db.execute("SELECT 1 FROM contact WHERE id = ?", (contact,)).fetchone():
-                kept += 1
-        else:
+        if added is not None:
             _take_off(db, contact, stamp, json.loads(added))
-        db.execute("DELETE FROM import_change WHERE import_id = ? AND contact_id = ?", (import_id, contact))
-    return kept
+    db.execute("DELETE FROM import_change WHERE import_id = ? AND contact_id IN (SELECT value FROM json_each(?))",
+               (import_id, json.dumps([contact for contact, _ in changes])))
+    return int(kept)
 
 
 def _take_off(db: sqlite3.Connection, contact: str, stamp: str, added: dict[str, Any]) -> None:

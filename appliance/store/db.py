@@ -13,6 +13,7 @@ from pathlib import Path
 OLDEST_SQLITE = (3, 51, 3)   # older ones may corrupt a WAL that two connections reset at once
 BUSY_TIMEOUT_MS = 5000
 POLL_S = 0.005
+ASK_S = 0.001                # a writer asks for the lock so often
 SCHEMA = Path(__file__).parent / "schema"
 PRAGMAS = {
     "journal_mode": "wal",
@@ -98,15 +99,40 @@ def _make_for_the_group(path: Path) -> None:
 
 
 @contextmanager
-def write(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """One transaction that may write: all of it is on the disk afterwards, or nothing."""
-    db.execute("BEGIN IMMEDIATE")
+def write(db: sqlite3.Connection, limit_s: float = BUSY_TIMEOUT_MS / 1000) -> Iterator[sqlite3.Connection]:
+    """One transaction that may write: all of it is on the disk afterwards, or nothing.
+
+    Raises sqlite3.OperationalError when somebody else writes for longer than limit_s.
+    """
+    _begin(db, limit_s)
     try:
         yield db
         db.commit()
     except BaseException:       # also of the commit itself: the disk may be full
         db.rollback()
         raise
+
+
+def _begin(db: sqlite3.Connection, limit_s: float) -> None:
+    """Takes the write lock.
+
+    SQLite asks again after 1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100… ms and sleeps through the pauses that a long
+    piece of work makes for us: a call waited 100 ms for an import that held the lock for 10 at a time.
+    """
+    until = time.monotonic() + limit_s
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as refused:
+                if refused.sqlite_errorcode == sqlite3.SQLITE_BUSY_SNAPSHOT or not _is_busy(refused) \
+                        or time.monotonic() >= until:
+                    raise
+            time.sleep(ASK_S)
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 def data_version(db: sqlite3.Connection) -> int:

@@ -32,12 +32,11 @@ WRITER = """if True:
     import sys, time
     from appliance.store import db
     house = db.connect(sys.argv[1])
-    house.execute("PRAGMA busy_timeout = 60000")
     number = 0
     while True:
         number += 1
         began = time.perf_counter()
-        with db.write(house):
+        with db.write(house, limit_s=60):
             house.execute("INSERT INTO ledger_cursor VALUES ('bench', ?) ON CONFLICT (spool) DO UPDATE SET "
                           "position = excluded.position", (number,))
         print(time.perf_counter() - began, flush=True)

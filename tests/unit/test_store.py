@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -98,12 +99,37 @@ def test_a_number_is_no_time(db: sqlite3.Connection) -> None:
 
 def test_write_takes_the_lock_at_its_start(box: Box, db: sqlite3.Connection) -> None:
     other = store.connect(box.store)
-    other.execute("PRAGMA busy_timeout = 0")
-    with store.write(db), pytest.raises(sqlite3.OperationalError, match="locked"), store.write(other):
+    with store.write(db), pytest.raises(sqlite3.OperationalError, match="locked"), store.write(other, limit_s=0.01):
         pass
     with store.write(other):
         other.execute("INSERT INTO setting VALUES ('ring_s', '20')")
+    assert other.execute("PRAGMA busy_timeout").fetchone()[0] == 5000
     other.close()
+
+
+def test_who_waits_to_write_gets_in_at_the_first_pause_of_a_long_work(box: Box, db: sqlite3.Connection) -> None:
+    """SQLite's own wait sleeps up to 100 ms between two looks and misses one short pause after the other."""
+    over, turns = threading.Event(), list[float]()
+
+    def work() -> None:
+        mine = store.connect(box.store)
+        while not over.is_set():
+            with store.write(mine):
+                turns.append(time.monotonic())
+                over.wait(0.015)
+            over.wait(0.002)
+        mine.close()
+    thread = threading.Thread(target=work)
+    thread.start()
+    waited = []
+    for _ in range(25):
+        before = len(turns)
+        with store.write(db):
+            waited.append(len(turns) - before)
+        over.wait(0.003)
+    over.set()
+    thread.join()
+    assert sorted(waited)[12] <= 1, f"it let so many turns go by: {waited}"
 
 
 def test_an_exception_takes_back_the_whole_transaction(db: sqlite3.Connection) -> None:
