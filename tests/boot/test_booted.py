@@ -1,9 +1,224 @@
-"""The root that ships, booted by systemd: its own units, users, mounts and network."""
+"""The root that ships, booted by systemd: its own units, users, mounts and network; calls come in and texts go out."""
 from __future__ import annotations
 
-from tests.boot.nspawn import Machine
+import contextlib
+import os
+import selectors
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hw.gsm_sim import GsmSim
+from hw.gsm_sim_air import read_submit
+from tests.boot.nspawn import HERE, Machine, wait
+from tests.sip import Line, Phone, State
+
+DAEMONS = ("calls", "modem", "web", "clock")
+GATEWAY_PORT, CALLER = 5070, "+491701234567"
+STICK = "/dev/serial/by-id/usb-Simulated_Modem-if00-port0"
+DIALOUT = 20
+OFFICE = f'''\
+[shop]
+name = "Flower Shop"
+language = "en"
+country = "DE"
+time_zone = "Europe/Berlin"
+[line]
+kind = "gateway"
+gateway = "{HERE}:{GATEWAY_PORT}"
+number = "+4930900900"
+[[telephone]]
+number = "101"
+name = "Counter"
+'''
+TEXTS_AT_ONCE = """
+from dataclasses import replace
+from datetime import UTC, datetime
+from appliance import config, settings
+from appliance.store import db as store
+from appliance.texts import rulebook
+box = config.load()
+db = store.connect(box.store)
+with store.write(db):
+    settings.put(db, "quiet_until", settings.read(db).quiet_from)
+    for rule in rulebook.rules(db):
+        rulebook.save(db, replace(rule, delay_s=0), datetime.now(UTC), rulebook.lines(box))
+    rulebook.switch(db, "missed", True, datetime.now(UTC))
+"""
+CALLS = """
+import sys
+from appliance import config
+from appliance.store import db as store
+for row in store.connect(config.load().store).execute("SELECT number, outcome FROM call ORDER BY id"):
+    print(row["number"], row["outcome"])
+"""
 
 
-def test_the_box_boots_and_nothing_failed(machine: Machine) -> None:
-    assert machine.failed() == [], machine.troubles()
-    assert machine.said("systemctl is-system-running") == "running"
+@pytest.fixture(scope="module")
+def sim(place: Path) -> Iterator[GsmSim]:
+    """A modem's port, as the stick would give it."""
+    with GsmSim(place / "modem") as sim:
+        yield sim
+
+
+@pytest.fixture(scope="module")
+def box(boot: Callable[..., Machine], sim: GsmSim) -> Machine:
+    """A box of an office with a line, a telephone and a modem, after its first boot."""
+    port = Path(os.readlink(sim.link))
+    shutil.chown(port, 0, DIALOUT)
+    port.chmod(0o660)
+    return boot(OFFICE, {STICK: port}).start()
+
+
+def outcomes(box: Machine) -> list[str]:
+    """Caller and outcome of each call that is over, oldest first."""
+    return box.python(CALLS, "deskbell-calls").splitlines()
+
+
+def moment(box: Machine, unit: str, what: str) -> int:
+    """When the unit did that, in microseconds since the boot; never 0."""
+    at = int(box.show(unit, what)[what])
+    assert at, f"{unit} has no {what}"
+    return at
+
+
+def test_the_box_boots_and_nothing_failed(box: Machine) -> None:
+    assert box.failed() == [], box.troubles()
+    assert box.said("systemctl is-system-running") == "running"
+    for daemon in DAEMONS:
+        assert box.show(f"deskbell-{daemon}", "ActiveState", "Result", "NRestarts") == {
+            "ActiveState": "active", "Result": "success", "NRestarts": "0"}, box.troubles()
+    assert box.show("deskbell.target", "ActiveState")["ActiveState"] == "active"
+
+
+@pytest.mark.parametrize("unit, user", [("asterisk", "asterisk"), *((f"deskbell-{name}", f"deskbell-{name}") for name in DAEMONS)])
+def test_each_daemon_runs_as_its_own_user_without_a_capability(box: Machine, unit: str, user: str) -> None:
+    pid = box.show(unit, "MainPID")["MainPID"]
+    status = dict(line.split(":\t", 1) for line in box.said(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
+    assert status["Uid"].split() == [box.said(f"id -u {user}")] * 4
+    assert {status[name].strip("0 ") for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {""}
+    assert status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2"
+
+
+def test_calls_are_taken_before_the_pages_are_served(box: Machine) -> None:
+    assert moment(box, "asterisk", "ActiveEnterTimestampMonotonic") \
+        < moment(box, "deskbell-calls", "ActiveEnterTimestampMonotonic") \
+        < moment(box, "deskbell-web", "ActiveEnterTimestampMonotonic")
+    assert moment(box, "deskbell-calls", "ActiveEnterTimestampMonotonic") \
+        <= moment(box, "deskbell-web", "ExecMainStartTimestampMonotonic")
+
+
+def test_the_page_answers_on_the_lan_and_plain_words_are_sent_on(box: Machine) -> None:
+    assert box.http("/ping").status == 200
+    page = box.http("/", headers={"Host": box.address})
+    assert page.status in (200, 302, 303)
+    plain = box.http("/", port=80, is_encrypted=False, headers={"Host": box.address})
+    assert plain.status in (301, 302, 303, 307, 308) and plain.headers["Location"].startswith("https://")
+
+
+def test_a_call_rings_and_is_missed_and_its_text_goes_out(box: Machine, sim: GsmSim) -> None:
+    box.run("mkdir -p /run/systemd/timesync && touch /run/systemd/timesync/synchronized")     # a container's clock is ours
+    box.python(TEXTS_AT_ONCE, "deskbell-web")
+    secret = box.said("cat /etc/deskbell/secret/sip-101")
+    at = (box.address, 5060)
+    with Line((HERE, GATEWAY_PORT), at) as line, Phone("101", secret, at, HERE) as phone:
+        phone.register()
+        leg = line.call(CALLER).until(State.RINGING)
+        assert phone.next_leg().state is State.RINGING
+        leg.cancel()
+        leg.until(State.ENDED)
+        wait(lambda: outcomes(box) == [f"{CALLER} missed"], 20, "the call in the history", box.troubles)
+    pdu = wait(lambda: sim.air, 40, "a text on the air", box.troubles)[0]
+    assert read_submit(pdu).number == CALLER
+
+
+def test_only_what_the_office_needs_answers_on_the_lan(box: Machine) -> None:
+    assert open_ports(box.address) == [80, 443]
+    heard = set()
+    for line in box.said("ss -lnupH").splitlines():
+        local, program = line.split()[3], line.split('"')[1]
+        address, port = local.rsplit(":", 1)
+        if not address.startswith(("127.", "[::1]")):
+            heard.add((program, port if int(port) < 32768 else "of the moment"))
+    # Asterisk's resolver has a socket of the moment, which is asked by nobody
+    assert heard <= {("asterisk", "5060"), ("avahi-daemon", "5353"), ("asterisk", "of the moment"),
+                     ("avahi-daemon", "of the moment"), ("systemd-network", "68"), ("systemd-network", "546")}
+    assert ("asterisk", "5060") in heard and ("avahi-daemon", "5353") in heard
+
+
+def open_ports(address: str) -> list[int]:
+    """The TCP ports that take a connection from here, of all there are."""
+    found, waiting = [], iter(range(1, 65536))
+    with selectors.DefaultSelector() as ready:
+        def begin() -> None:
+            for port in waiting:
+                one = socket.socket()
+                one.setblocking(False)
+                if one.connect_ex((address, port)) in (0, 115):
+                    ready.register(one, selectors.EVENT_WRITE, port)
+                    return
+                one.close()
+        for _ in range(500):
+            begin()
+        end = time.monotonic() + 60
+        while ready.get_map():
+            assert time.monotonic() < end, "the scan does not end: packets are dropped"
+            for key, _ in ready.select(5):
+                ready.unregister(key.fileobj)
+                with contextlib.closing(key.fileobj) as one:      # type: ignore[type-var]
+                    if not one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):      # type: ignore[attr-defined]
+                        found.append(key.data)
+                begin()
+    return sorted(found)
+
+
+def test_the_root_cannot_be_written_and_what_is_not_kept_is_memory(box: Machine) -> None:
+    for place in ("/", "/etc", "/usr/lib/deskbell", "/root", "/home", "/opt", "/boot"):
+        assert box.run(f"touch {place}/x", check=False).returncode != 0, place
+    kinds = dict(line.split() for line in box.said("findmnt -rno TARGET,FSTYPE --types=tmpfs,overlay").splitlines())
+    assert kinds["/var"] == "overlay" and kinds["/tmp"] == "tmpfs"
+    for place in ("/var/lib/deskbell", "/var/spool/deskbell", "/var/lib/asterisk", "/etc/deskbell", "/var/log/deskbell",
+                  "/var/lib/systemd/timesync"):
+        assert box.said(f"stat -c %m {place}") == place, "it is kept on /data"
+
+
+def test_nobody_can_log_in(box: Machine) -> None:
+    processes = box.said("cat /proc/[0-9]*/comm").splitlines()
+    assert not {"agetty", "login", "sshd", "sulogin"} & set(processes)
+    assert all(line.split(":")[1][:1] in ("*", "!") for line in box.said("cat /etc/shadow").splitlines())
+
+
+def test_a_module_of_somebody_else_cannot_be_loaded_into_asterisk(box: Machine) -> None:
+    pid = box.show("asterisk", "MainPID")["MainPID"]
+    module = box.said("ls /usr/lib/*/asterisk/modules/app_echo.so")
+    box.run(f"cp {module} /var/spool/deskbell/echo.so && chown asterisk /var/spool/deskbell/echo.so")
+    said = box.run('asterisk -rx "module load ../../../../../var/spool/deskbell/echo.so"', check=False).stdout
+    assert "Unable to load module" in said, said
+    assert box.run(f"nsenter -t {pid} -m /usr/bin/id", check=False).returncode == 126, "no program runs in its view"
+    assert "Loaded" in box.said(f'asterisk -rx "module load {Path(module).name}"'), "Debian's own does load"
+
+
+@pytest.mark.parametrize("unit", ["asterisk", *(f"deskbell-{name}" for name in DAEMONS)])
+def test_a_daemon_that_is_killed_comes_back(box: Machine, unit: str) -> None:
+    before = box.show(unit, "MainPID")["MainPID"]
+    box.run(f"kill -KILL {before}")
+    wait(lambda: (now := box.show(unit, "MainPID", "ActiveState"))["ActiveState"] == "active"
+         and now["MainPID"] not in ("0", before), 40, f"{unit} back", box.troubles)
+
+
+def test_a_reboot_keeps_the_calls_the_certificate_and_the_name(box: Machine) -> None:
+    def who() -> tuple[str, ...]:
+        return (box.said("cat /etc/hostname /proc/sys/kernel/hostname 2>/dev/null | tail -n1"),
+                box.said("sha256sum < /etc/deskbell/box.toml"), box.said("cat /etc/deskbell/secret/sip-101"),
+                box.http("/ca.crt").text)
+    before, calls = who(), outcomes(box)
+    assert calls
+    box.run("touch /var/lib/x /var/tmp/x")
+    box.reboot()
+    assert box.failed() == [] and box.said("systemctl is-system-running") == "running", box.troubles()
+    assert (who(), outcomes(box)) == (before, calls)
+    assert box.run("ls /var/lib/x /var/tmp/x", check=False).returncode != 0, "the rest of /var is memory"
