@@ -97,6 +97,8 @@ class Office:
         if logged_in:
             if users.is_first_run(self.db):
                 browser.set_up(self.box)
+                with store.write(self.db) as db:  # its first steps are long done
+                    db.execute("DELETE FROM setting WHERE key = 'wizard'")
             else:
                 browser.log_in()
         return browser

@@ -52,8 +52,10 @@ from web import (
     texts,
     tocall,
     today,
+    updates,
     upload,
     users,
+    wizard,
 )
 from web.events import HEAD, Desk
 from web.language import N_
@@ -116,8 +118,9 @@ def pages(office: Office) -> bottle.Bottle:
     for part in (
             login, today, calls, call, library, recordings, conversations, texts, compose, campaigns, rules,
             kept, settings, customers, card, merging, forgetting, groups, statistics, sims, users, account,
-            changes, certificate, desk_actions, tocall, calllists, backups, restore, imports, help, about, more, demo,
-            api, desks, doors, doors_machines,
+            changes, certificate, desk_actions, tocall, calllists, backups, restore, updates, imports, help, about,
+            more, demo,
+            api, desks, doors, doors_machines, wizard,
     ):
         part.routes(app, office)
     office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,12 +20,18 @@ SETTINGS = {
 }
 
 
-def settle(db: sqlite3.Connection, box: Box, words: Words, now: datetime) -> None:
-    """Call it inside write(). Nothing changes in English: those are the words the store was made with."""
+def settle(db: sqlite3.Connection, box: Box, words: Words, now: datetime, before: Collection[Words] = ()) -> None:
+    """Call it inside write(). `before`: the languages it may have been settled in; English, as the store was made, is
+    always one of them."""
     kept = settings.read(db)
     for key, text in SETTINGS.items():
-        if getattr(kept, key) == text and words(text) != text:
+        if getattr(kept, key) in _spellings(text, before) and words(text) != getattr(kept, key):
             settings.put(db, key, words(text))
     for rule in rulebook.rules(db):
-        if (rule.name, rule.text) == (RULE_NAME, RULE_TEXT) and words(RULE_TEXT) != RULE_TEXT:
+        if rule.name in _spellings(RULE_NAME, before) and rule.text in _spellings(RULE_TEXT, before) \
+                and words(RULE_TEXT) != rule.text:
             rulebook.save(db, replace(rule, name=words(RULE_NAME), text=words(RULE_TEXT)), now, rulebook.lines(box))
+
+
+def _spellings(text: str, languages: Collection[Words]) -> set[str]:
+    return {text, *(words(text) for words in languages)}

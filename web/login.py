@@ -8,7 +8,7 @@ from bottle import HTTPResponse, request, response
 
 from appliance.people import changes, invitations, totp, users
 from appliance.store import db as store
-from web import auth, firstwords
+from web import auth, firstwords, wizard, wizard_steps
 from web.office import Office, go, header
 
 SETUP = "first run"      # what the lockout counts wrong codes under; no user's name is tried there
@@ -58,6 +58,8 @@ def _setup(office: Office) -> str | HTTPResponse:
         return go("/login")
     with store.write(office.db) as db:
         firstwords.settle(db, office.box, words, office.clock())
+        if office.box.demo is None:
+            wizard_steps.begin(db)
     return _enter(office, user_id)
 
 
@@ -167,7 +169,8 @@ def _enter(office: Office, user_id: int) -> HTTPResponse:
         auth.log_out(office.db, office.session.key)
     office.set_cookie(auth.COOKIE, auth.log_in(office.db, user_id, office.clock(), address(), header("User-Agent")))
     response.delete_cookie(auth.FORM_COOKIE, path="/")
-    return go("/")
+    user = users.get(office.db, user_id)
+    return go("/wizard" if user and wizard.is_waiting(office, user.role) else "/")
 
 
 def locked(office: Office, name: str) -> str:

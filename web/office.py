@@ -17,6 +17,7 @@ from bottle import HTTPResponse, request, response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from appliance import chosen, settings
+from appliance.box.probe import Gateways
 from appliance.calls import owed
 from appliance.calls.owed import Owed
 from appliance.config import Box
@@ -62,6 +63,7 @@ class Office:
         self.static = _load_static()
         self._environments: dict[Words, Environment] = {}
         self._mine = threading.local()
+        self.gateways = Gateways()               # what they said lately
         self._owed: tuple[tuple[int, int], list[Owed]] = ((-1, -1), [])
 
     @property

@@ -51,7 +51,7 @@ def _page(office: Office, section: str, given: Mapping[str, str] | None = None,
     return office.render(
         "settings.html", section=section, sections=rail, all_sections=SECTIONS, fields=table.of(section),
         values=forms.Given(stands | dict(given or {})), problems=forms.Given(problems or {}), choices=choices,
-        countries=_countries(), zones=_zones(), ranges=settings.RANGES, **(hours | more))
+        countries=countries(), zones=zones(), ranges=settings.RANGES, **(hours | more))
 
 
 def _save(office: Office, section: str) -> str | HTTPResponse:
@@ -63,7 +63,7 @@ def _save(office: Office, section: str) -> str | HTTPResponse:
         try:
             if len(given[field.key]) > field.longest:
                 raise Wrong(office.words("That is too long: %(n)s letters at most.", n=field.longest))
-            values[field.key] = _kept(office, field, given[field.key])
+            values[field.key] = kept(office, field, given[field.key])
         except Wrong as wrong:
             problems[field.key] = str(wrong)
     if section == "lines":
@@ -75,7 +75,7 @@ def _save(office: Office, section: str) -> str | HTTPResponse:
     return keep(office, values, f"/settings/{section}")
 
 
-def _kept(office: Office, field: Field, raw: str) -> object:
+def kept(office: Office, field: Field, raw: str) -> object:
     """The value to keep; "" for what is as box.toml has it, so that a new box.toml counts."""
     value = table.value_of(field, raw, office.box, office.words)
     if field.key not in chosen.KEYS:
@@ -97,7 +97,7 @@ def _names(office: Office, given: dict[str, str]) -> dict[str, object]:
 
 
 @cache
-def _countries() -> list[tuple[str, int]]:
+def countries() -> list[tuple[str, int]]:
     """Each country's two letters and its code; the browser writes the names in its reader's language."""
     import phonenumbers
 
@@ -105,6 +105,6 @@ def _countries() -> list[tuple[str, int]]:
 
 
 @cache
-def _zones() -> list[tuple[str, list[str]]]:
+def zones() -> list[tuple[str, list[str]]]:
     found = sorted(zoneinfo.available_timezones())
     return [(area, [name for name in found if name.startswith(area + "/")]) for area in AREAS] + [("UTC", ["UTC"])]

@@ -50,13 +50,13 @@ def routes(app: bottle.Bottle, office: Office) -> None:
 
 
 def _page(office: Office, problem: str = "", of: str = "", given: dict[str, str] | None = None) -> str:
-    shown = [_shown(office, modem.name, modem.number, given if modem.name == of else None)
+    found = [shown(office, modem.name, modem.number, given if modem.name == of else None)
              for modem in office.box.modems]
-    return office.render("sims.html", sims=shown, problem=problem, of=of, goes=GOES,
+    return office.render("sims.html", sims=found, problem=problem, of=of, goes=GOES,
                          writer=Writer(office.box, office.words, office.clock()))
 
 
-def _shown(office: Office, name: str, number: str | None, given: dict[str, str] | None) -> Shown:
+def shown(office: Office, name: str, number: str | None, given: dict[str, str] | None) -> Shown:
     modem = office.db.execute("SELECT * FROM modem WHERE name = ?", (name,)).fetchone()
     row = office.db.execute("SELECT * FROM sim WHERE name = ?", (name,)).fetchone()
     sim = pace.sim(office.db, name)

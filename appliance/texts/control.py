@@ -59,11 +59,11 @@ def path(box: Box) -> Path:
     return box.run / "modem.sock"
 
 
-def ask(box: Box, modem: str, verb: str, words: str) -> list[str]:
-    """The lines the daemon's modem answered. Raises ControlError."""
+def ask(box: Box, modem: str, verb: str, words: str, patience_s: float = ANSWER_S + 5) -> list[str]:
+    """The lines the daemon's modem answered within patience_s. Raises ControlError."""
     try:
         with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(ANSWER_S + 5)
+            door.settimeout(patience_s)
             door.connect(str(path(box)))
             door.sendall(json.dumps({"modem": modem, "verb": verb, "words": words}).encode() + b"\n")
             said = json.loads(door.makefile().readline() or "{}")

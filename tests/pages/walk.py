@@ -23,6 +23,8 @@ WHO: list[tuple[str, set[str]]] = [
     (r"/tocall/list(/1/(edit|answers.*|open|paused|closed))?$", OWNER),
     (r"/recording/1/delete$", OWNER),
     (r"/settings(/lines|/network)?\b", BOX),
+    (r"/wizard/(shop|hours|backup)\b", OWNER),
+    (r"/(wizard|box)\b", BOX),
     (r"/(sims|diagnostics)\b", BOX),
     (r"/recording/\d+/delete\b", OWNER),
     (r"/history\.(csv|xlsx)$", OWNER),
