@@ -1,6 +1,6 @@
-"""What the image is made of: which Debian packages, down to the byte. Run by image/lock and image/build inside the workshop.
+"""What the image is made of: which Debian packages, down to the byte. For image/lock and image/build, in the workshop.
 
-    python3 image/parts.py lock ARCH       the lock file of a kind of machine, resolved anew; what changed goes to stderr
+    python3 image/parts.py lock ARCH       the lock file of a kind of machine, resolved anew; to stderr what changed
     python3 image/parts.py fetch ARCH      every package of its lock file into the cache, debs/SHA256.deb
 
 Nothing here says where Debian is: apt's own list in the workshop does.
@@ -21,6 +21,7 @@ from urllib.parse import unquote
 
 IMAGE = Path(__file__).resolve().parent
 CACHE = Path("/var/cache/deskbell")
+SOURCES = Path("/etc/apt/sources.list")
 LINE = re.compile(r"((?:pypi:)?[a-z0-9][a-z0-9+._-]+)=(\S+) ([0-9a-f]{64})")
 MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
 HEAD = "# Debian forky for {arch}, as of {day}. Made by image/lock --arch {arch}; nothing here is written by hand.\n"
@@ -80,7 +81,7 @@ def pins(text: str) -> dict[tuple[str, str], list[str]]:
 
 
 def wheels(arch: str, folder: Path) -> list[Locked]:
-    """The wheel of each requirement that this kind of machine takes, as they lie in a folder. Raises OSError for a lack."""
+    """The wheel of each requirement that this kind of machine takes, of those in a folder. Raises OSError without."""
     kept = {hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("*.whl")
             if file.name.endswith("-any.whl") or MACHINES[arch] in file.name}
     found = []
@@ -95,22 +96,25 @@ def wheels(arch: str, folder: Path) -> list[Locked]:
 class Archive:
     """Debian's packages of one kind of machine, by apt with folders of its own: nothing of the workshop counts."""
 
-    def __init__(self, arch: str) -> None:
-        at = CACHE / "image" / f"apt-{arch}"
+    def __init__(self, arch: str, cache: Path, sources: Path) -> None:
+        at = cache / "image" / f"apt-{arch}"
         for folder in ("lists/partial", "cache/archives/partial"):
             (at / folder).mkdir(parents=True, exist_ok=True)
         (at / "status").write_text("")
-        listed = Path("/etc/apt/sources.list").read_text("utf-8")
+        listed = sources.read_text("utf-8")
         keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
         (at / "sources.list").write_text(re.sub(r"(?m)^deb (?:\[[^]]*\] )?(.*) main$",
                                                 rf"deb [signed-by={keyring}] \1 main non-free-firmware", listed))
         (at / "apt.conf").write_text(f"""#clear APT::Architectures;
-            APT {{ Architecture "{arch}"; Architectures {{ "{arch}"; }}; Install-Recommends "false"; Sandbox::User "root"; }};
+            APT {{ Architecture "{arch}"; Architectures {{ "{arch}"; }}; }};
+            APT {{ Install-Recommends "false"; Sandbox::User "root"; }};
             Dir {{ State {{ Lists "{at}/lists"; status "{at}/status"; }}; Cache "{at}/cache"; }};
             Dir::Etc {{ SourceList "{at}/sources.list"; SourceParts "/dev/null"; PreferencesParts "/dev/null"; }};
-            Acquire {{ Check-Valid-Until "false"; Languages "none"; ForceHash "SHA256"; Retries "2"; http::Timeout "20"; }};
+            Acquire {{ Check-Valid-Until "false"; Languages "none"; ForceHash "SHA256"; }};
+            Acquire {{ Retries "2"; http::Timeout "20"; }};
             """)
         self.lists = at / "lists"
+        self.debs = cache / "debs"
         self.environment = {**os.environ, "APT_CONFIG": str(at / "apt.conf"), "LC_ALL": "C.UTF-8"}
 
     def run(self, *command: str) -> str:
@@ -154,7 +158,7 @@ class Archive:
 
     def download(self, addresses: dict[str, str]) -> None:
         """Brings .debs, by sha256, into the cache; apt checks each."""
-        folder = CACHE / "debs"
+        folder = self.debs
         folder.mkdir(exist_ok=True)
         todo = sorted(addresses.items())
         for start in range(0, len(todo), 40):
@@ -171,8 +175,8 @@ def lacking(packages: list[Locked], kept: set[str]) -> list[Locked]:
     return [one for one in packages if one.sha256 not in kept]
 
 
-def in_cache() -> set[str]:
-    return {file.stem for file in (CACHE / "debs").glob("*.deb")}
+def in_cache(cache: Path) -> set[str]:
+    return {file.stem for file in (cache / "debs").glob("*.deb")}
 
 
 def changes(old: list[Locked], new: list[Locked]) -> Iterator[tuple[str, str, str]]:
@@ -207,7 +211,7 @@ def changelog_of(deb: Path) -> str:
 def lock(arch: str) -> int:
     file = IMAGE / f"lock.{arch}.txt"
     before = file.read_text("utf-8") if file.exists() else ""
-    archive = Archive(arch)
+    archive = Archive(arch, CACHE, SOURCES)
     archive.renew()
     found = archive.resolved(wanted(arch))
     text = written(arch, archive.day(), [*found, *wheels(arch, CACHE / "wheels")])
@@ -216,7 +220,7 @@ def lock(arch: str) -> int:
     print(f"{arch}: {len(new)} packages, {len(changed)} changed.", file=sys.stderr)
     if before and changed:
         addresses = {one.sha256: address for one, address in found.items() if one not in old}
-        archive.download({sha256: address for sha256, address in addresses.items() if sha256 not in in_cache()})
+        archive.download({sha256: address for sha256, address in addresses.items() if sha256 not in in_cache(CACHE)})
         digests = {one.name: one.sha256 for one in new}
         for name, was, now in changed:
             print(f"  {name} {was or '(new)'} -> {now or '(gone)'}", file=sys.stderr)
@@ -224,17 +228,18 @@ def lock(arch: str) -> int:
                 holes = holes_closed(changelog_of(CACHE / "debs" / f"{digests[name]}.deb"), was)
                 if holes:
                     print(f"    closes {', '.join(holes)}", file=sys.stderr)
-        print("Closed holes are those the packages' own changelogs name; Debian's tracker is not asked.", file=sys.stderr)
+        print("Holes are those the packages' own changelogs name; Debian's tracker is not asked.", file=sys.stderr)
     print(text if changed else before, end="")
     return 0
 
 
-def fetch(arch: str) -> int:
-    locked = [one for one in read((IMAGE / f"lock.{arch}.txt").read_text("utf-8")) if not one.name.startswith("pypi:")]
-    missing = lacking(locked, in_cache())
+def fetch(arch: str, image: Path = IMAGE, cache: Path = CACHE, sources: Path = SOURCES) -> int:
+    """0 when every .deb of a lock file is in the cache; LACKING, said which, when the archive has some no longer."""
+    locked = [one for one in read((image / f"lock.{arch}.txt").read_text("utf-8")) if not one.name.startswith("pypi:")]
+    missing = lacking(locked, in_cache(cache))
     if not missing:
         return 0
-    archive = Archive(arch)
+    archive = Archive(arch, cache, sources)
     archive.renew()
     addresses = archive.addresses()
     gone = lacking(missing, set(addresses))
@@ -253,5 +258,5 @@ if __name__ == "__main__":
         sys.exit({"lock": lock, "fetch": fetch}[sys.argv[1]](sys.argv[2]))
     except OSError as error:
         print(error, file=sys.stderr)
-        sys.exit("deskbell: no Debian mirror answers as it should (its last words above). Check the network, then try again; "
-                 "nothing was changed.")
+        sys.exit("deskbell: that failed (last words above); nothing was changed. "
+                 "When it was Debian's mirror, check the network and try again.")

@@ -1,6 +1,6 @@
 """What is in a root, for machines: a CycloneDX 1.6 list of every package, its version, digest, source and licence.
 
-    python3 image/sbom.py ARCH ROOT >FILE        run by image/making.sh inside the workshop; the same root gives the same bytes
+    python3 image/sbom.py ARCH ROOT >FILE        run by image/making.sh in the workshop; the same root, the same bytes
 """
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ NAMES_AT_MOST = 12                         # licences of one package that are li
 
 
 def debian(root: Path, lock: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """A component for each package dpkg has installed; lock: "name=version" to sha256. Raises KeyError for one not locked."""
+    """A component for each package dpkg has installed; lock: "name=version" to sha256. Raises KeyError without."""
     for stanza in (root / "var/lib/dpkg/status").read_text("utf-8").split("\n\n"):
         about = dict(re.findall(r"(?m)^(Package|Version|Status|Architecture|Source): (.*)$", stanza))
         if about.get("Status") != "install ok installed":
             continue
         name, version = about["Package"], about["Version"]
-        source = about.get("Source", name).split(" ")
+        source, _, other = about.get("Source", name).partition(" ")
         yield {"type": "library", "name": name, "version": version,
                "bom-ref": f"deb:{name}",
                "purl": f"pkg:deb/debian/{quote(name)}@{quote(version)}?arch={about['Architecture']}&distro=forky",
                "hashes": [{"alg": "SHA-256", "content": lock[f"{name}={version}"]}],
                **licences(licence_names(root / "usr/share/doc" / name / "copyright")),
-               "properties": [{"name": "debian:source", "value": source[0]},
-                              {"name": "debian:source-version", "value": source[1].strip("()") if source[1:] else version}]}
+               "properties": [{"name": "debian:source", "value": source},
+                              {"name": "debian:source-version", "value": other.strip("()") or version}]}
 
 
 def licence_names(file: Path) -> list[str]:
@@ -58,8 +58,9 @@ def python(root: Path, lock: dict[str, str]) -> Iterator[dict[str, Any]]:
         digest = lock.get(f"pypi:{name.lower()}={version}")
         if digest is None:
             continue                       # Debian's own, already in the list
-        classes = [line.rpartition(":: ")[2] for line in about.get_all("Classifier") or [] if line.startswith("License ::")]
-        named = about.get("License-Expression") or next(iter(classes), "") or (about.get("License") or "").split("\n")[0]
+        told = [about.get("License-Expression") or "", (about.get("License") or "").split("\n")[0]]
+        told += [line.rpartition(":: ")[2] for line in about.get_all("Classifier") or [] if line.startswith("License")]
+        named = next(filter(None, told), "")
         yield {"type": "library", "name": name, "version": version, "bom-ref": f"pypi:{name}",
                "purl": f"pkg:pypi/{quote(name.lower())}@{quote(version)}",
                "hashes": [{"alg": "SHA-256", "content": digest}],
