@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.boot import nspawn
+
 REPO = Path(__file__).resolve().parents[2]
 CLONED = ("appliance", "hw", "web", "image", "systemd", "setup.cfg", "LICENSE", "README.md")
 # What every run may touch without leaving anything of ours: the machine's own books, and folders without files.
 BOOKS = ("/proc", "/dev", "/sys", "/run", "/tmp", "/srv", "/var/log", "/var/cache", "/etc/passwd", "/etc/shadow",
          "/etc/group", "/etc/gshadow", "/etc/.pwd.lock", "/etc/subuid", "/etc/subgid", "/etc/ld.so.cache")
 OFFICE = ("/var/lib/deskbell", "/etc/deskbell")
+PAGE = ("python3 -c 'import ssl, urllib.request as asking; context = ssl._create_unverified_context(); "
+        "asking.urlopen(\"https://127.0.0.1:8443/ca.crt\", context=context)'")
 CUTS_S = (0.3, 0.9, 1.6, 2.4)
 
 
@@ -80,7 +85,7 @@ def mounted(place: Path, *lower: Path) -> Iterator[Plain]:
         subprocess.run(("mount", "--rbind", "/dev", str(root / "dev")), check=True)
         yield Plain(root)
     finally:
-        subprocess.run(("umount", "-R", "-l", str(root / "dev")), check=False)
+        subprocess.run(("umount", "-R", "-l", str(root / "dev")), check=False, stderr=subprocess.DEVNULL)
         subprocess.run(("umount", "-R", "-l", str(root)), check=True)
 
 
@@ -250,3 +255,46 @@ def test_another_system_and_another_user_are_refused(plain: Plain) -> None:
     (plain.root / "usr/lib/os-release").write_text('ID=ubuntu\nPRETTY_NAME="Ubuntu 26.04"\n')
     assert "this machine runs Ubuntu 26.04" in plain.refused()
     assert "usage" in plain.refused("--unstall")
+
+
+@pytest.fixture
+def running(layer: Path, lan: Path, place: Path) -> Iterator[tuple[Plain, nspawn.Machine]]:
+    """A plain forky machine that has booted: the layers of Debian's packages alone, its disk writable."""
+    assert lan.parent == place
+    folder = Path(tempfile.mkdtemp(prefix="plain-", dir=place))
+    with mounted(folder, *nspawn.layers("box"), layer) as plain:
+        cloned(plain)
+        for name in ("data", "boot/firmware", "etc/sysctl.d"):
+            (plain.root / name).mkdir(parents=True, exist_ok=True)
+        (plain.root / "etc/sysctl.d/60-deskbell.conf").touch()          # the harness reads the box's
+        subprocess.run(("umount", "-R", "-l", str(plain.root / "dev")), check=True)
+        subprocess.run(("umount", str(plain.root / "proc")), check=True)
+        machine = nspawn.Machine(plain.root, folder / "machine",
+                                 {f"/{name}": plain.root / name for name in ("etc", "usr", "var", "srv")})
+        try:
+            yield plain, machine.start()
+        finally:
+            machine.close()
+
+
+def test_on_a_machine_that_runs_it_starts_upgrades_in_order_and_stops_everything(
+        running: tuple[Plain, nspawn.Machine]) -> None:
+    plain, machine = running
+    units = ["asterisk", *(f"deskbell-{name}" for name in ("store", "calls", "modem", "web", "clock"))]
+    machine.run("/srv/clone/image/install", limit_s=180)
+    machine.wait_for(PAGE)
+    assert [machine.show(unit, "ActiveState")["ActiveState"] for unit in units] == ["active"] * len(units)
+    assert not {*units, "deskbell-provision"} & {unit.removesuffix(".service") for unit in machine.failed()}
+    before = {unit: machine.show(unit, "ExecMainStartTimestampMonotonic") for unit in units}
+    machine.run("deskbell contact add Ada +493023125101")
+    setup = plain.clone / "setup.cfg"
+    setup.write_text(setup.read_text().replace(version(plain), "99.1.0"))
+    assert "99.1.0 is installed over" in machine.run("/srv/clone/image/install", limit_s=180).stderr
+    machine.wait_for(PAGE)
+    after = {unit: machine.show(unit, "ExecMainStartTimestampMonotonic") for unit in units}
+    assert after["asterisk"] == before["asterisk"], "a call that talks is not cut off"
+    begun = [int(after[unit]["ExecMainStartTimestampMonotonic"]) for unit in units[1:]]
+    assert begun == sorted(begun) and all(after[unit] != before[unit] for unit in units[1:])
+    assert "Ada" in machine.said("sqlite3 /var/lib/deskbell/office.db 'SELECT name FROM contact'")
+    machine.run("/srv/clone/image/install --uninstall", limit_s=120)
+    assert "deskbell" not in machine.said("systemctl list-units --all --plain --no-legend 'deskbell*'")
