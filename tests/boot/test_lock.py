@@ -90,7 +90,8 @@ def test_a_requirement_without_a_wheel_for_that_machine_is_named(parts: ModuleTy
 
 def test_no_lock_and_no_recipe_names_a_mirror() -> None:
     host = re.compile(r"(https?|ftp|file|copy)://|/pool/|\bdebian\.org\b")
-    names = ["build", "lock", "parts.py", "making.sh", "sbom.py", "image-packages.txt", *map("lock.{}.txt".format, ARCHES)]
+    names = ["build", "lock", "parts.py", "making.sh", "sbom.py"]
+    names += ["image-packages.txt", "lock.arm64.txt", "lock.amd64.txt"]
     assert [name for name in names if host.search((REPO / "image" / name).read_text("utf-8"))] == []
 
 
