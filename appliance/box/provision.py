@@ -42,8 +42,8 @@ def provision(box: Box, starting_asterisk: bool = False) -> None:
 
 
 def sip_secret(box: Box, extension: Extension) -> str:
-    """The password of a desk phone, made at the first asking (32 hex digits, root's alone)."""
-    return _secret(box.secrets / f"sip-{extension.number}", "root")
+    """The password of a desk phone, made at the first asking (32 hex digits); the pages show it to who sets it up."""
+    return _secret(box.secrets / f"sip-{extension.number}", "deskbell-web")
 
 
 def make_ledger(path: Path) -> None:

@@ -30,7 +30,7 @@ WHO = [   # path, who reads it, who writes it; folders: who sees and who makes f
     ("/etc/deskbell/asterisk/pjsip_box.conf", {"asterisk"}, set()),
     ("/etc/deskbell/secret", OUR_DAEMONS, set()),
     ("/etc/deskbell/secret/ami", {"deskbell-calls"}, set()),
-    ("/etc/deskbell/secret/sip-101", set(), set()),
+    ("/etc/deskbell/secret/sip-101", {"deskbell-web"}, set()),
 ]
 ACCESS = """
 import json, os, sys

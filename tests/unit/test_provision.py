@@ -40,7 +40,7 @@ def test_each_file_belongs_to_whom_it_is_for(box: Box) -> None:
     assert owners(box.secrets) == {
         "secret": ("root", "deskbell", "0o750"), "ami": ("root", ours, "0o640"),
         "ami-phone": ("root", ours, "0o640"),
-        "sip-101": ("root", "root", "0o640"), "sip-102": ("root", "root", "0o640")}
+        "sip-101": ("root", "deskbell-web", "0o640"), "sip-102": ("root", "deskbell-web", "0o640")}
     assert owners(box.spool)["cel.db"] == ("asterisk", "deskbell-ledger", "0o660")
 
 
