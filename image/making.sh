@@ -1,5 +1,5 @@
 # How the root tree of the image is made. Run by image/build inside image/enter --workshop, as
-#   making.sh unpack|configure ARCH FOLDER · finish ARCH BASE FOLDER · all with SOURCE_DATE_EPOCH
+#   making.sh unpack|configure ARCH FOLDER · finish ARCH BASE FOLDER CA.pem · all with SOURCE_DATE_EPOCH
 # Debian's packages are unpacked by this machine's own dpkg; only their scripts run as the other machine would run
 # them (image/enter --arm64): so one way serves both kinds. Progress goes to descriptor 3, the rest is the log.
 set -euo pipefail
@@ -159,7 +159,7 @@ configure() {
 
 # The root of a box out of Debian's: Python's parts from the cache, users, units, Asterisk's configuration, our code, the overlay.
 finish() {
-  local arch=$1 base=$2 root=$3 version
+  local arch=$1 base=$2 root=$3 ca=$4 version
   cp -a "$base/." "$root"
   furnished "$root"
   step "laying in the house and the code"
@@ -170,6 +170,7 @@ finish() {
   code_into "$root/usr/lib/deskbell"
   chmod -R u=rwX,go=rX "$root/usr/lib/deskbell"
   lay_overlay "$root" "$arch"
+  install -D -m644 "$ca" "$root/etc/rauc/keyring.pem"
   rm -rf "$root"/usr/lib/python3/dist-packages/phonenumbers/{geodata,carrierdata,tzdata}      # regions.db has them
   version=$(cd "$root/usr/lib/modules" && echo *)
   link_kernel "$root" "$version"
