@@ -47,6 +47,7 @@ def made_up_root(place: Path, says: str = "system A is up", arch: str = "arm64")
     kernel = arm64_kernel(says) if arch == "arm64" else amd64_kernel(says)
     files = {"boot/vmlinuz-7": kernel, "boot/initrd.img-7": b"initrd" * 100, "etc/hostname": b"deskbell\n",
              "etc/shadow": b"root:*:20000:0:99999:7:::\ndeskbell:!:20000::::::\n", "etc/machine-id": b"",
+             "usr/share/ca-certificates/Főtanúsítvány.crt": b"Debian has names such as this",
              "usr/lib/u-boot/rpi_arm64/u-boot.bin": b"u-boot"}
     files |= {f"usr/lib/raspi-firmware/{name}": name.encode() for name in FIRMWARE}
     files |= {f"usr/lib/modules/7/dtb/broadcom/{name}.dtb": name.encode() for name in BOARDS}
