@@ -64,6 +64,20 @@ def test_notifications_are_shown_behind_other_windows_and_go_with_the_ring(
     eventually(lambda: page.evaluate(shown) == [])
 
 
+def test_a_ring_that_ends_while_its_notification_is_still_made_leaves_none_standing(
+    office: Office, amy: Browser, desk: Desk
+) -> None:
+    page = ready(office, amy, desk, permissions=["notifications"])
+    assert page.evaluate("""async () => {
+        const bell = await import(performance.getEntriesByType("resource").find(one => one.name.includes("popbell")).name);
+        const made = bell.show("c1", "Gone already", "", "/");
+        await bell.unshow("c1");
+        const other = bell.show("c2", "Still rings", "", "/");
+        await Promise.all([made, other]);
+        const found = await (await navigator.serviceWorker.getRegistration("/static/")).getNotifications();
+        return found.map(one => one.title); }""") == ["Still rings"]
+
+
 def test_where_notifications_cannot_be_the_page_says_why(office: Office, amy: Browser, chromium: Chromium) -> None:
     plain = chromium.browser_type.launch(executable_path="/usr/bin/chromium",
                                          args=[*FLAGS, "--host-resolver-rules=MAP deskbell.local 127.0.0.1"])

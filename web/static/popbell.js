@@ -3,6 +3,7 @@ const RINGS = 10, EVERY_S = 3, SILENT = 0.0001, LOUD = 0.12;
 const TONES = [[0, 659], [0.24, 523], [0.9, 659], [1.14, 523]];      // twice two tones, then a pause
 const words = document.getElementById("words").dataset;
 let sound = null, ringing = null, shower = null, is_distrusted = false;
+const wanted = new Set();      // calls whose notification stands or is about to
 
 export const may = { ring: words.sound === "1", is_muted: words.muted === "1" };
 
@@ -65,12 +66,24 @@ function active({ installing, waiting, active }) {
 }
 
 export async function show(key, title, body, page) {
+  wanted.add(key);
   const by = await registration();
   say();
-  if (by) await by.showNotification(title, { tag: key, body, icon: words.icon, data: { page }, silent: true }).catch(() => null);
+  if (!by || !wanted.has(key)) return;
+  try {
+    await by.showNotification(title, { tag: key, body, icon: words.icon, data: { page }, silent: true });
+  } catch (refused) {
+    console.error(`The notification was not shown: ${refused.message}`);
+  }
+  if (!wanted.has(key)) await close(key);
 }
 
 export async function unshow(key) {
+  wanted.delete(key);
+  await close(key);
+}
+
+async function close(key) {
   for (const one of await shower?.getNotifications({ tag: key }) ?? []) one.close();
 }
 
