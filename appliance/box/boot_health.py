@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,11 @@ class Port:
 def findings(places: Places | None = None) -> Iterator[str]:
     """What was left by `deskbell data`, `reset`, `firstboot` and `console` at this start; nothing on other machines."""
     places = places or Places()
-    yield from sentences(places, "data")
+    card = sentences(places, "data")
+    yield from card
+    if not card and places.data.is_dir() and not os.path.ismount(places.data):
+        yield ("The data partition is not there, so all is kept in memory and lost when the box is switched off. Calls "
+               "ring. Switch it off and on; if this stays, put a new card in and restore the last backup.")
     for remark in sentences(places, "firstboot", "remarks"):
         yield f"{TOML} on the card: {remark}"
     yield from sentences(places, "network")
@@ -83,6 +88,12 @@ def of_the_name(places: Places, found: list[Port]) -> Iterator[str]:
     named = identity.look(places)
     if not own or named is None:
         return
-    if others := neighbours.holders(named.name, sorted(own)) - own:
-        yield (f"Another box in this network is called {named.name} too, at {', '.join(sorted(others))}. Both work; "
-               f"open this one by its address https://{best(found)}/. Write the image to one of the two cards anew.")
+    others = neighbours.holders(named.name, sorted(own)) - own
+    if others:
+        yield namesake(named.name, others, best(found) or "")
+
+
+def namesake(name: str, others: set[str], address: str) -> str:
+    """What is said of another box with our name."""
+    return (f"Another box in this network is called {name} too, at {', '.join(sorted(others))}. Both work; open this "
+            f"one by its address https://{address}/. Write the image to one of the two cards anew.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import qrcode
 
-from appliance.box import boot_health, report
+from appliance.box import boot_health, codes, report
 from appliance.box.boot_health import Port
 from appliance.box.boot_notes import sentences, tell
 from appliance.box.places import Places
@@ -40,7 +40,7 @@ def screen(facts: Facts) -> str:
     if facts.places:
         lines += ["", *qr(facts.places[0] + (f"setup?code={facts.code}" if facts.code else ""))]
     for finding in facts.findings:
-        lines += textwrap.wrap(finding, WIDTH, initial_indent="  ! ", subsequent_indent="    ")
+        lines += textwrap.wrap(codes.coded(finding), WIDTH, initial_indent="  ! ", subsequent_indent="    ")
     return "\n".join([*lines, ""]) + "\n"
 
 
@@ -66,7 +66,7 @@ def show(words: str, screens: Iterable[Path]) -> None:
 
 
 def run(places: Places, stop: threading.Event, screens: Iterable[Path] = SCREENS,
-        clock: Callable[[], float] = time.monotonic) -> None:
+        clock: Callable[[], float] = time.monotonic, look_s: float = LOOK_S) -> None:
     """Shows the screen once the pages answer, and again whenever it says something else; orders the report then."""
     began, asked_s, shown, reported = clock(), -FINDINGS_S, "", ""
     while True:
@@ -82,7 +82,7 @@ def run(places: Places, stop: threading.Event, screens: Iterable[Path] = SCREENS
             if (words := "".join(report.text(facts, datetime(1970, 1, 1, tzinfo=UTC)))) != reported:
                 order(places)
                 reported = words
-        if stop.wait(LOOK_S):
+        if stop.wait(look_s):
             return
 
 

@@ -5,7 +5,7 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -194,6 +194,8 @@ class _Reading:
         self._telephones: dict[int, dict[str, Wish]] = {}
 
     def take(self, line: Line) -> None:
+        if not line.section and line.key in KEYS["shop"]:
+            line = replace(line, section="shop")       # above every [section]: plain enough what is meant
         known = KEYS.get(line.section)
         if known is None:
             self._wrong_section(line)

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance import config
-from appliance.box import boot_health, fat, health, identity, licences, wallclock
+from appliance.box import boot_health, codes, fat, health, identity, licences, wallclock
 from appliance.box.boot_health import Port
 from appliance.box.boot_notes import sentences, told
-from appliance.box.places import Places
+from appliance.box.places import TOML, Places
 from appliance.config import Box, ConfigError
 from appliance.people import users
 
 FILE = "deskbell-report.txt"
 PAGE_S = 5.0
 WIDTH = 76
+OF_FILE = f"{TOML} on the card: "         # as boot_health.py says it
 WRITTEN = "Written by the box"
 
 
@@ -74,14 +75,17 @@ def text(facts: Facts, now: datetime) -> str:
         parts += ["", *_wrapped("The browser warns once, since the box made its certificate itself. It is the right "
                                 "one when the print (SHA-256) of the authority on the page /certificate is:"),
                   *(f"  {line}" for line in textwrap.wrap(facts.print_, 48))]
-    parts += ["", "WHAT TO LOOK AT", *(line for finding in facts.findings for line in _wrapped(finding, "- "))]
-    parts += [] if facts.findings else ["Nothing. All is well."]
+    of_file = [finding for finding in facts.findings if finding.startswith(OF_FILE)]
+    others = [finding for finding in facts.findings if finding not in of_file]
+    parts += ["", "WHAT TO LOOK AT", *(line for finding in others for line in _wrapped(codes.coded(finding), "- "))]
+    parts += [] if others else ["Nothing. All is well."]
     parts += ["", "DESKBELL.TOML"]
+    parts += [line for finding in of_file for line in _wrapped(finding.removeprefix(OF_FILE), "- ")]
     if facts.taken:
         parts += _wrapped(f"Taken: {', '.join(facts.taken)}.")
-    elif facts.has_file:
+    elif facts.has_file and not of_file:
         parts += _wrapped("Nothing was wished in it; the page asks for the rest.")
-    else:
+    elif not facts.has_file:
         parts += _wrapped("There is no deskbell.toml on the card; the page asks for everything.")
     return "\r\n".join(parts) + "\r\n"
 

@@ -79,8 +79,9 @@ def carry_out(places: Places, what: str) -> None:
         _reopen(etc / "box.toml")
     if card := _on_card(places):
         write_durably(places.data / SEEN, card[0].encode())     # also where the card takes no writing
-        with contextlib.suppress(OSError):
-            fat.drop(places.fat / ON_CARD)
+        for asking in _cards(places):
+            with contextlib.suppress(OSError):
+                fat.drop(asking)
     (etc / NOTE).unlink()
     flush_folder(etc)
     tell(places, "reset", {"what": what})
@@ -89,13 +90,17 @@ def carry_out(places: Places, what: str) -> None:
 
 def _on_card(places: Places) -> tuple[str, str] | None:
     """What makes this file of the card another than the last one, and what it asks; "everything" stands in it."""
-    for name in (ON_CARD, f"{ON_CARD}.txt"):
+    for file in _cards(places):
         with contextlib.suppress(OSError):
-            file = places.fat / name
             found = file.stat()
             asked = file.read_bytes()[:200].decode("ascii", "ignore").replace("\0", "").lower()
             return json.dumps([found.st_size, found.st_mtime_ns]), EVERYTHING if "everything" in asked else KEEP
     return None
+
+
+def _cards(places: Places) -> list[Path]:
+    """Windows hides the end of a name that it has put there itself."""
+    return [places.fat / ON_CARD, places.fat / f"{ON_CARD}.txt"]
 
 
 def _empty(folder: Path, keep: set[str]) -> None:

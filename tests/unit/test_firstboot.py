@@ -85,7 +85,8 @@ def test_without_a_file_the_box_has_sensible_defaults(card: Card) -> None:
 def test_a_second_start_changes_nothing(card: Card) -> None:
     card.writes(WHOLE)
     card.starts()
-    files = [file for file in card.root.rglob("*") if file.is_file() and "deskbell-boot" not in file.parts and file.name != "hostname"]
+    files = [file for file in card.root.rglob("*")
+             if file.is_file() and "deskbell-boot" not in file.parts and file.name != "hostname"]
     before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
     assert card.starts() == []
     assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files} == before

@@ -71,7 +71,8 @@ def test_a_slip_is_told_with_its_line_and_what_is_right(line: str, told: str) ->
     ('[line]\ngateway = "192.168.1.9:99999"', "gateway is the address of the line's gateway"),
     ('[[telephone]]\nname = "Counter"', "this telephone has a name and no number"),
     ('[[telephone]]\nnumber = "101"\n[[telephone]]\nnumber = "101"', "the telephone 101 is there already"),
-    ('country = "DE"', "country stands above every [section]; write it below [shop] or [wifi]."),
+    ('pin = "1234"', "pin stands above every [section]; write it below [sim]."),
+    ('password = "long enough"', "password stands above every [section]; write it below [owner] or [wifi]."),
     ('[shop]\nname = "A"\nname = "B"', "name was given before, in line 2; that one counts."),
 ])
 def test_what_does_not_fit_is_told_in_a_sentence(text: str, told: str) -> None:
@@ -90,6 +91,11 @@ def test_a_list_may_go_over_several_lines_and_a_number_needs_no_quotes_where_it_
     wishes = read('[network]\ndns = [ "9.9.9.9", # one\n  "1.1.1.1",\n]\n[[telephone]]\nnumber = 101\n')
     assert wishes.value("network.dns") == ("9.9.9.9", "1.1.1.1")
     assert wishes.value("telephone") == (("101", "101"),) and not wishes.remarks
+
+
+def test_what_is_said_of_the_shop_may_stand_above_every_section() -> None:
+    wishes = read('country = "DE"\nlanguage = "fr"\n[line]\nname = "Line 1"\n')
+    assert (wishes.value("shop.country"), wishes.value("shop.language"), wishes.remarks) == ("DE", "fr", ())
 
 
 def test_an_empty_value_is_no_wish() -> None:

@@ -73,6 +73,7 @@ def test_a_file_on_a_card_that_takes_no_writing_asks_once_too(card: Card) -> Non
     assert reset.pending(card.places) == reset.EVERYTHING
     mark = asked.stat()
     reset.carry_out(card.places, reset.EVERYTHING)
+    assert not asked.exists()
     asked.write_text("everything\r\n")               # it could not be taken away: the same file is there again
     os.utime(asked, ns=(mark.st_atime_ns, mark.st_mtime_ns))
     assert reset.pending(card.places) is None
