@@ -27,7 +27,7 @@ RAUC_S = 60.0
 BLOCK = 4096
 MAGIC = b"hsqs"                    # squashfs, little endian
 FOR_TESTS = "Deskbell for tests only"
-VERSION = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){1,3}")
+VERSION = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,4}){1,3})(?:[.+~-][0-9A-Za-z.+~-]{0,40})?")
 # The box's own system.conf makes RAUC keep a status, which a page may not.
 TRUST = """[system]
 compatible=any
@@ -112,6 +112,7 @@ class Bundle:
     size_bytes: int
     compatible: str
     payload_bytes: int
+    tree_bytes: int
     salt: bytes
     root: bytes
 
@@ -149,34 +150,34 @@ def prove(path: Path, bundle: Bundle, went: Callable[[int], None] = lambda perce
     block of 4096 bytes, the sums packed into blocks again, until one is left.
     """
     salted = hashlib.sha256(bundle.salt)
-    done, sums = 0, bytearray()
+
+    def summed(block: bytes | bytearray) -> bytes:
+        one = salted.copy()
+        one.update(block)
+        return one.digest()
+
     with path.open("rb") as file:
-        while done < bundle.payload_bytes:
-            block = file.read(BLOCK)
-            if len(block) < BLOCK:
+        sums, levels = bytearray(), list[bytes]()
+        for done in range(0, bundle.payload_bytes, BLOCK):
+            if len(block := file.read(BLOCK)) < BLOCK:
                 raise BundleError(CUT_OFF)
-            one = salted.copy()
-            one.update(block)
-            sums += one.digest()
-            done += BLOCK
+            sums += summed(block)
             if done % (4096 * BLOCK) == 0:
                 went(done * 100 // bundle.payload_bytes)
-    while len(sums) > 32:
-        sums.extend(bytes(-len(sums) % BLOCK))
-        level = bytearray()
-        for at in range(0, len(sums), BLOCK):
-            one = salted.copy()
-            one.update(sums[at:at + BLOCK])
-            level += one.digest()
-        sums = level
-    if bytes(sums) != bundle.root:
-        raise BundleError(CUT_OFF)
+        while len(sums) > 32:
+            sums.extend(bytes(-len(sums) % BLOCK))
+            levels.insert(0, bytes(sums))                      # the tree lies behind what it vouches for, its top first
+            sums = bytearray().join(summed(sums[at:at + BLOCK]) for at in range(0, len(sums), BLOCK))
+        if bytes(sums) != bundle.root or file.read(bundle.tree_bytes) != b"".join(levels):
+            raise BundleError(CUT_OFF)
 
 
 def parts(version: str) -> tuple[int, ...]:
-    """A version to compare: 0.10.0 is above 0.9. Nothing of the kind is below everything."""
-    found = tuple(int(part) for part in version.split(".")) if VERSION.fullmatch(version) else ()
-    return (*found, *(0,) * (4 - len(found))) if found else ()
+    """The numbers of a version, to compare: 0.10.0 is above 0.9. Nothing of the kind is below everything."""
+    if not (fits := VERSION.fullmatch(version)):
+        return ()
+    found = tuple(int(part) for part in fits[1].split("."))
+    return (*found, *(0,) * (4 - len(found)))
 
 
 def _size(path: Path) -> int:
@@ -228,11 +229,12 @@ def _bundle(told: dict[str, Any], size: int, signed: int) -> Bundle:
         epoch = int(meta["epoch"])
         if form["format"] != "verity" or not VERSION.fullmatch(update["version"]):
             raise BundleError(NO_BUNDLE)
-        payload = signed - int(form["verity-size"])
-        if payload <= 0 or payload % BLOCK:
+        tree = int(form["verity-size"])
+        payload = signed - tree
+        if payload <= 0 or payload % BLOCK or not 0 <= tree < payload:
             raise BundleError(CUT_OFF)
         return Bundle(update["version"], epoch, str(update.get("description", ""))[:500], size, update["compatible"],
-                      payload, bytes.fromhex(form["verity-salt"]), bytes.fromhex(form["verity-hash"]))
+                      payload, tree, bytes.fromhex(form["verity-salt"]), bytes.fromhex(form["verity-hash"]))
     except (KeyError, TypeError, ValueError):
         raise BundleError(NO_BUNDLE) from None
 

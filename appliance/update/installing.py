@@ -152,6 +152,6 @@ def why(told: str) -> str:
     last = " ".join((found[1] if found else lines[-1]).split())
     if "ompatible" in last:
         return "This update is for another machine. What ran before runs on."
-    if "deskbell:" in told and "epoch" in told:
+    if "re-install handler" in last:          # the gate: see image/overlay/usr/libexec/deskbell-update-gate
         return "This update is older than a security hole that was closed here. What ran before runs on."
     return f"The new version could not be written ({last[:200]}). What ran before runs on."

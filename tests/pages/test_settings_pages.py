@@ -21,8 +21,8 @@ PLAIN = {"yes_no": "1", "number": "", "choice": "drop", "time": "06:30", "countr
          "language": "fr", "phones": "0170 1234567", "phone": "0170 1234567", "list": "Yes, No", "name": "Ford",
          "plain": "£48", "address": "https://a.example/x.json",
          "networks": "192.168.2.0/24", "text": "Fine, {shop}."}
-WRONG = {"number": "many", "networks": "the cellar", "address": "http://a.example", "choice": "maybe", "time": "late", "country": "Mars",
-         "zone": "Mars/Base", "language": "!!",
+WRONG = {"number": "many", "networks": "the cellar", "address": "http://a.example", "choice": "maybe", "time": "late",
+         "country": "Mars", "zone": "Mars/Base", "language": "!!",
          "phones": "0170 1234567, pizza", "phone": "pizza", "list": ", ".join("abcdefghijklm"), "name": "",
          "text": "Hello {nobody}"}
 

@@ -15,7 +15,7 @@ from appliance.update.bundle import Bundle
 from tests.desk import Answer, Browser, Office
 
 REPO = Path(__file__).resolve().parents[2]
-NEWER = Bundle("9.1.0", 1, "Calls are found faster.", 250_000_000, "deskbell-arm64", 4096, b"", b"")
+NEWER = Bundle("9.1.0", 1, "Calls are found faster.", 250_000_000, "deskbell-arm64", 4096, 4096, b"", b"")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ WHO: list[tuple[str, set[str]]] = [
     (r"/recording/1/delete$", OWNER),
     (r"/settings(/lines|/network)?\b", BOX),
     (r"/wizard/(shop|hours|backup)\b", OWNER),
+    (r"/box/reset\b", OWNER),
     (r"/(wizard|box)\b", BOX),
     (r"/(sims|diagnostics)\b", BOX),
     (r"/recording/\d+/delete\b", OWNER),
