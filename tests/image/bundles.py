@@ -1,0 +1,65 @@
+"""Updates for the long proof: the root of the image with another version number, whole or broken, signed or not."""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+CACHE = Path("/var/cache/deskbell/image")
+HOUSE = Path("/usr/lib/deskbell")
+
+
+def tree() -> Path:
+    """The finished root that image/build made last."""
+    trees = [path for path in CACHE.glob("root-arm64-*") if re.fullmatch(r"root-arm64-[0-9a-f]{12}", path.name)]
+    return max(trees, key=lambda path: path.stat().st_mtime)
+
+
+def made(folder: Path, version: str, epoch: int | None = None, breaks: str = "", keys: Path | None = None) -> Path:
+    """A bundle of the root with this version; `breaks` is a file of the root that says nothing any more."""
+    folder.mkdir(exist_ok=True)
+    out = folder / f"deskbell-{version}{'-broken' if breaks else ''}{'' if epoch is None else f'-epoch{epoch}'}.raucb"
+    if out.exists():
+        return out
+    keys = keys or CACHE / "keys"
+    upper, work, place = folder / "upper", folder / "work", folder / "tree"
+    for path in (upper, work):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in (upper, work, place):
+        path.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "overlay", "deskbell", "-o",
+                    f"lowerdir={tree()},upperdir={upper},workdir={work}", place], check=True)
+    try:
+        cfg = place / "usr/lib/deskbell/setup.cfg"
+        before = cfg.stat()
+        cfg.write_text(re.sub(r"(?m)^version = .*", f"version = {version}", cfg.read_text()))
+        os.utime(cfg, (before.st_atime, before.st_mtime))
+        release = place / "usr/lib/os-release"
+        release.write_text(re.sub(r"(?m)^IMAGE_VERSION=.*", f"IMAGE_VERSION={version}", release.read_text()))
+        if breaks:
+            (place / breaks).write_bytes(b"")
+        said = [] if epoch is None else ["--epoch", str(epoch)]
+        done = subprocess.run([HOUSE / "image/bundle", place, out, "--arch", "arm64", "--version", version, *said,
+                               "--key", keys / "signer.key", "--cert", keys / "signer.pem", "--news", "For the proof"],
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    finally:
+        subprocess.run(["umount", place], check=True)
+    return out
+
+
+def stranger(folder: Path) -> Path:
+    """Keys of somebody whom no box knows."""
+    keys = folder / "stranger"
+    if not keys.exists():
+        subprocess.run([HOUSE / "image/keys/make", keys], check=True, capture_output=True)
+    return keys
+
+
+def version() -> str:
+    """Of the image itself."""
+    found = re.search(r"(?m)^version = (.*)$", (tree() / "usr/lib/deskbell/setup.cfg").read_text())
+    assert found
+    return found[1]
