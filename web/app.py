@@ -18,6 +18,7 @@ from web import (
     api,
     auth,
     backups,
+    boxpage,
     call,
     calllists,
     calls,
@@ -121,7 +122,7 @@ def pages(office: Office) -> bottle.Bottle:
             kept, settings, customers, card, merging, forgetting, groups, statistics, sims, users, account,
             changes, certificate, desk_actions, tocall, calllists, backups, restore, updates, imports, help, about,
             more, demo,
-            api, desks, doors, doors_machines, wizard, telephones,
+            api, desks, doors, doors_machines, wizard, boxpage, telephones,
     ):
         part.routes(app, office)
     office.uploads = {route.rule: int(route.config["upload"]) for route in app.routes if route.config.get("upload")}

@@ -29,7 +29,7 @@ TOPICS = {
 # Beginnings of our addresses and the topic of their help; the first that fits.
 PAGES = (("/tocall/list", "lists"), ("/tocall/entry", "lists"), ("/tocall", "tocall"), ("/settings/hours", "hours"),
          ("/settings/recording", "law"), ("/settings/texts", "missed-texts"), ("/settings/pop", "pop"),
-         ("/doors", "settings"),
+         ("/doors", "settings"), ("/box", "settings"),
          ("/settings", "settings"), ("/rule", "missed-texts"), ("/campaign", "group-texts"), ("/texts", "texts"),
          ("/templates", "texts"), ("/optouts", "texts"), ("/sims", "texts"), ("/customers/import", "import"),
          ("/import", "import"), ("/customer", "customers"), ("/group", "customers"), ("/recording", "recordings"),

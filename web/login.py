@@ -17,7 +17,7 @@ CODE_TRIES = 5           # then the password is asked for once more
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
-    app.get("/setup", callback=lambda: _setup_page(office))
+    app.get("/setup", callback=lambda: _setup_page(office, code=request.query.getunicode("code", "")[:40]))
     app.post("/setup", callback=lambda: _setup(office))
     app.get("/login", callback=lambda: _login_page(office))
     app.post("/login", callback=lambda: _login(office))

@@ -44,6 +44,7 @@ HOUSE = (
     Place("/backups", N_("Backups"), "drawer", N_("What is kept where, and proven"), "owner"),
     Place("/settings", N_("Settings"), "gear", N_("Shop, hours, line, recording, texts"), "installer"),
     Place("/update", N_("Update"), "again", N_("Which version runs, and a newer one"), "installer"),
+    Place("/box", N_("The box"), "drawer", N_("The machine: network, clock, starting it anew"), "installer"),
     Place("/doors", N_("Programs"), "net", N_("Keys for programs, webhooks, phone books, printer"), "owner"),
     Place("/users", N_("Users"), "key", N_("Who may do what, and who changed what"), "owner", ("/changes",)),
     Place("/desks", N_("Desks"), "screen", N_("Programs that show who rings, without a browser")),
