@@ -13,6 +13,7 @@ from web import forms
 from web.customers import LONGEST_SEARCH
 from web.office import Office
 from web.textwords import Writer
+from web.undo import InSteps
 
 PAGE, FOUND = 50, 50
 ID = re.compile(r"[0-9a-f-]{36}")
@@ -91,7 +92,7 @@ def _delete(office: Office, group_id: int) -> HTTPResponse:
         groups.told(db, office.session.user, group.name, None, office.clock(), group_id)
     return office.done("/customers/groups",
                        office.words("The group “%(name)s” is deleted. Its people stay.", name=group.name),
-                       lambda db: groups.put_back(db, group_id, group.name, members))
+                       InSteps(lambda db: groups.put_back(db, group_id, group.name, members)))
 
 
 def _chosen() -> list[str]:

@@ -5,6 +5,7 @@ import bottle
 from bottle import HTTPError, HTTPResponse, request
 
 from appliance.store import db as store
+from web import undo
 from web.office import Office
 
 
@@ -18,6 +19,9 @@ def _undo(office: Office) -> HTTPResponse:
     done = office.memory.take(office.session.key, request.forms.get("done", ""))
     if done is None or done.back is None:
         raise HTTPError(410)
-    with store.write(office.db) as db:
-        done.back(db)
+    if isinstance(done.back, undo.InSteps):
+        done.back.go(office.db)
+    else:
+        with store.write(office.db) as db:
+            done.back(db)
     return office.done(done.page, office.words("Undone."))

@@ -168,7 +168,7 @@ class Office:
         """A part of a page by itself, in the reader's language."""
         return self._environment(self.words).get_template(template).render(words=self.words)
 
-    def done(self, path: str, said: str, back: undo.Back | None = None) -> HTTPResponse:
+    def done(self, path: str, said: str, back: undo.Back | undo.InSteps | None = None) -> HTTPResponse:
         """Sends the browser on to a page of ours, which says what was done and offers the way back."""
         assert self.session is not None
         key = self.memory.keep(self.session.key, said, path, back)

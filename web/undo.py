@@ -15,6 +15,12 @@ Back = Callable[[sqlite3.Connection], object]
 
 
 @dataclass(frozen=True)
+class InSteps:
+    """A way back that would hold the lock too long at once: `go` writes in steps of its own, outside write()."""
+    go: Back
+
+
+@dataclass(frozen=True)
 class Done:
     """`said` in the words of who did it; `back` runs inside write() and undoes it, None when nothing can.
 
@@ -23,7 +29,7 @@ class Done:
     key: str
     session: str
     said: str
-    back: Back | None
+    back: Back | InSteps | None
     page: str
     at_s: float
 
@@ -35,7 +41,7 @@ class Memory:
         self._done: dict[str, Done] = {}
         self._lock = threading.Lock()
 
-    def keep(self, session: str, said: str, page: str, back: Back | None = None) -> str:
+    def keep(self, session: str, said: str, page: str, back: Back | InSteps | None = None) -> str:
         key, now_s = secrets.token_urlsafe(9), time.monotonic()
         with self._lock:
             self._done[key] = Done(key, session, said, back, page, now_s)

@@ -1,17 +1,19 @@
 """Groups of contacts: VIP, suppliers, whoever gets the winter offer. Writers run inside the caller's write()."""
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import batched
 
 from appliance.people import changes
 from appliance.store.db import write
 
 LONGEST_NAME = 60
-STEP, PAUSE_S = 500, 0.002
+STEP, PAUSE_S = 500, 0.003
 
 
 class GroupError(Exception):
@@ -113,13 +115,21 @@ def empty(db: sqlite3.Connection, group_id: int) -> None:
         time.sleep(PAUSE_S)
 
 
-def put_back(db: sqlite3.Connection, group_id: int, name: str, contacts: Iterable[str]) -> None:
-    """A deleted group with its id, so that the campaigns that went to it go to it again; who is gone stays out."""
-    db.execute("INSERT OR IGNORE INTO contact_group (id, name) VALUES (?, ?)", (group_id, name))
-    db.executemany("""
-        INSERT OR IGNORE INTO contact_group_member (contact_group_id, contact_id)
-        SELECT contact_group.id, contact.id FROM contact_group, contact
-        WHERE contact_group.id = ? AND contact.id = ?""", [(group_id, contact) for contact in contacts])
+def put_back(db: sqlite3.Connection, group_id: int, name: str, contacts: Sequence[str]) -> None:
+    """A deleted group with its id, so that the campaigns that went to it go to it again; who is gone stays out.
+
+    In steps, as it went: never call it inside write().
+    """
+    with write(db):
+        db.execute("INSERT OR IGNORE INTO contact_group (id, name) VALUES (?, ?)", (group_id, name))
+    for some in batched(contacts, STEP, strict=False):
+        with write(db):
+            db.execute("""
+                INSERT OR IGNORE INTO contact_group_member (contact_group_id, contact_id)
+                SELECT contact_group.id, contact.id
+                FROM json_each(?) AS asked JOIN contact ON contact.id = asked.value, contact_group
+                WHERE contact_group.id = ?""", (json.dumps(some), group_id))
+        time.sleep(PAUSE_S)
 
 
 def told(db: sqlite3.Connection, by: str, before: str | None, after: str | None, now: datetime, group_id: int) -> None:

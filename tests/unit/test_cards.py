@@ -1,7 +1,10 @@
 """Cards: what is kept of a person, how it is found, merged, deleted and brought back; notes, calls and households."""
 from __future__ import annotations
 
+import json
 import sqlite3
+import time
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +13,7 @@ from appliance.calls import owed
 from appliance.people import before, cards, changes, dealings, groups, household, links, merge, notes, search
 from appliance.people.cards import ContactError, Wish
 from appliance.store import db as store
+from tests.bench.bench_campaign import Lock
 
 NOW = datetime(2026, 11, 21, 20, 10, tzinfo=UTC)
 ONE, TWO, THREE = "+4915123456701", "+493023125222", "+4915123456703"
@@ -268,5 +272,24 @@ def test_a_group_that_comes_back_has_its_people_but_those_who_are_gone(db: sqlit
     with store.write(db):
         groups.delete(db, group)
         db.execute("DELETE FROM contact WHERE id = ?", (goes,))
-        groups.put_back(db, group, "Riders", members)
+    groups.put_back(db, group, "Riders", members)
     assert groups.members(db, group) == [stays]
+
+
+def test_a_large_group_goes_and_comes_back_in_short_steps(db: sqlite3.Connection) -> None:
+    everybody = [str(uuid.uuid7()) for _ in range(6000)]
+    with store.write(db):
+        group = groups.add(db, "Riders")
+        db.execute("""
+            INSERT INTO contact (id, name, created_at, updated_at)
+            SELECT value, 'Rider', '', '' FROM json_each(?)""", (json.dumps(everybody),))
+        groups.put(db, group, everybody)
+    lock = Lock(db, time.thread_time)
+    groups.empty(db, group)
+    with store.write(db):
+        groups.delete(db, group)
+    assert len(lock.held_ms) > 12 and max(lock.held_ms) < 20
+    lock.held_ms.clear()
+    groups.put_back(db, group, "Riders", everybody)
+    assert len(lock.held_ms) > 12 and max(lock.held_ms) < 20
+    assert groups.members(db, group) == everybody
