@@ -1,13 +1,14 @@
 // Parts that follow what happens are asked for each second; the place is guessed from the browser's clock. Both are extras.
 const EVERY_MS = 1000;
 const polled = [...document.querySelectorAll("[data-poll]")];
+const at = document.querySelector("[data-at]")?.dataset.at;        // a form that was refused stands at another address
 
 async function look() {
   if (!document.hidden) {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+    const answer = await fetch(at, { headers: { Accept: "text/html" } }).catch(() => null);
     if (answer?.ok && !answer.redirected) {
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (forms(fresh) !== forms(document)) return void location.reload();       // a PIN is asked for, or no more
+      if (forms(fresh) !== forms(document)) return void location.assign(at);       // a PIN is asked for, or no more
       for (const part of polled) {
         const other = fresh.getElementById(part.id);
         if (other && other.innerHTML !== part.dataset.seen) {
