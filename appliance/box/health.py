@@ -9,7 +9,7 @@ from pathlib import Path
 
 from appliance import settings
 from appliance.backup import health as backups
-from appliance.box import boot_health, wallclock
+from appliance.box import boot_health, stick, wallclock
 from appliance.calls import ami, follow, retention, room
 from appliance.config import Box
 from appliance.doors import standing as doors
@@ -35,7 +35,8 @@ def of_the_store(box: Box) -> list[str]:
 def standing(box: Box) -> list[str]:
     """The findings but for those of the store: cheap enough for every few minutes."""
     return [*_asterisk(box), *_ledger(box), *_modems(box), *_campaigns(box), *_numbers(box),
-            *_rules(box), *_disk(box), *_backups(box), *_doors(box), *boot_health.findings(), *_clock()]
+            *_rules(box), *_disk(box), *_backups(box), *_doors(box), *boot_health.findings(),
+            *stick.findings(box.run), *_clock()]
 
 
 def _store(box: Box) -> Iterator[str]:

@@ -50,7 +50,8 @@ def main() -> int:
     try:
         add(FOLDER, told.stdout)
     except OSError as full:
-        print(f"The journal's ring on the card cannot be written ({full.strerror}). Calls and texts go on.", file=sys.stderr)
+        print(f"The journal's ring on the card cannot be written ({full.strerror}). Calls and texts go on.",
+              file=sys.stderr)
     return 0
 
 

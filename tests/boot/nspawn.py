@@ -164,7 +164,8 @@ class Machine:
             self._process = subprocess.Popen(
                 ["systemd-nspawn", "--quiet", "-D", str(tree), "--read-only", *binds, "--register=no", "--keep-unit",
                  f"--machine={self.name}", f"--network-namespace-path=/run/netns/{self.name}",
-                 "--capability=CAP_NET_ADMIN", "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe", "--kill-signal=SIGRTMIN+3",
+                 "--capability=CAP_NET_ADMIN", "--link-journal=no", "--resolv-conf=off",
+                 "--timezone=off", "--console=pipe", "--kill-signal=SIGRTMIN+3",
                  *self.arguments, "--boot", "systemd.show_status=1", "systemd.log_color=0", *self.words],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=lambda: (self._cgroup / "cgroup.procs").write_text(str(os.getpid())) and None)
@@ -234,9 +235,9 @@ class Machine:
     def run(self, command: str, check: bool = True, limit_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         """A shell command inside the box, as root. Raises AssertionError when it fails and `check` is true."""
         done = subprocess.run(
-            ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd",
-             "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER=cat",
-             "sh", "-c", command], capture_output=True, text=True, timeout=limit_s, check=False)
+            ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
+             "--root", "--wd", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "SYSTEMD_COLORS=0",
+             "SYSTEMD_PAGER=cat", "sh", "-c", command], capture_output=True, text=True, timeout=limit_s, check=False)
         assert not check or done.returncode == 0, f"{command!r} gave {done.returncode}: {done.stdout}{done.stderr}"
         return done
 

@@ -14,7 +14,7 @@ import pytest
 
 from hw.gsm_sim import GsmSim
 from hw.gsm_sim_air import read_submit
-from tests.boot.nspawn import HERE, Machine, wait
+from tests.boot.nspawn import HERE, Machine, sh, wait
 from tests.sip import Line, Phone, State
 
 DAEMONS = ("calls", "modem", "web", "clock")
@@ -95,7 +95,8 @@ def test_the_box_boots_and_nothing_failed(box: Machine) -> None:
     assert box.show("deskbell.target", "ActiveState")["ActiveState"] == "active"
 
 
-@pytest.mark.parametrize("unit, user", [("asterisk", "asterisk"), *((f"deskbell-{name}", f"deskbell-{name}") for name in DAEMONS)])
+@pytest.mark.parametrize(("unit", "user"), [
+    ("asterisk", "asterisk"), *((f"deskbell-{name}", f"deskbell-{name}") for name in DAEMONS)])
 def test_each_daemon_runs_as_its_own_user_without_a_capability(box: Machine, unit: str, user: str) -> None:
     pid = box.show(unit, "MainPID")["MainPID"]
     status = dict(line.split(":\t", 1) for line in box.said(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
@@ -121,7 +122,7 @@ def test_the_page_answers_on_the_lan_and_plain_words_are_sent_on(box: Machine) -
 
 
 def test_a_call_rings_and_is_missed_and_its_text_goes_out(box: Machine, sim: GsmSim) -> None:
-    box.run("mkdir -p /run/systemd/timesync && touch /run/systemd/timesync/synchronized")     # a container's clock is ours
+    box.run("mkdir -p /run/systemd/timesync && touch /run/systemd/timesync/synchronized")     # its clock is ours
     box.python(TEXTS_AT_ONCE, "deskbell-web")
     secret = box.said("cat /etc/deskbell/secret/sip-101")
     at = (box.address, 5060)
@@ -192,8 +193,8 @@ def test_nobody_can_log_in(box: Machine) -> None:
     assert all(line.split(":")[1][:1] in ("*", "!") for line in box.said("cat /etc/shadow").splitlines())
 
 
-PLACES = ("/var/spool/deskbell", "/var/lib/asterisk", "/var/log/asterisk", "/var/spool/asterisk", "/run/asterisk", "/tmp",
-          "/var/tmp", "/dev/shm")
+PLACES = ("/var/spool/deskbell", "/var/lib/asterisk", "/var/log/asterisk", "/var/spool/asterisk", "/run/asterisk",
+          "/tmp", "/var/tmp", "/dev/shm")
 
 
 @pytest.mark.parametrize("folder", PLACES)
@@ -212,6 +213,43 @@ def test_asterisk_runs_no_program_and_loads_debians_own_modules(box: Machine) ->
     told = box.run(f"nsenter -t {pid} -m -r /usr/bin/id", check=False)
     assert (told.returncode, told.stdout) == (126, ""), told.stderr
     assert "Loaded" in box.said('asterisk -rx "module load app_echo.so"'), "Debian's own does load"
+
+
+@pytest.fixture(scope="module")
+def stick(place: Path) -> Iterator[tuple[Path, Path]]:
+    """Two USB sticks as block devices: one of an office, one with a file system that nobody has."""
+    devices = []
+    for name, make in (("office", ("mke2fs", "-q", "-t", "ext4", "-L", "OFFICE")), ("strange", ("true",))):
+        file = place / name
+        with file.open("wb") as card:
+            card.truncate(16 * 1024 * 1024)
+        sh(*make, str(file))
+        devices.append(Path(sh("losetup", "--find", "--show", str(file)).strip()))
+    yield devices[0], devices[1]
+    for device in devices:
+        sh("losetup", "--detach", str(device))
+
+
+def test_a_usb_stick_is_mounted_for_backups_and_a_strange_one_is_told(
+        boot: Callable[..., Machine], stick: tuple[Path, Path]) -> None:
+    ours, strange = stick
+    box = boot(OFFICE, {str(device): device for device in stick}).start()
+    box.run("grep -v dev-%i.device /usr/lib/systemd/system/deskbell-stick@.service "            # no udev in a container
+            "> /run/systemd/system/deskbell-stick@.service && systemctl daemon-reload")
+    box.run(f"systemctl start deskbell-stick@{ours.name} deskbell-stick@{strange.name}")
+    box.wait_for("mountpoint -q /media/OFFICE")
+    options = box.said("findmnt -no OPTIONS /media/OFFICE").split(",")
+    assert {"nosuid", "nodev", "noexec"} <= set(options)
+    wrote = ("from pathlib import Path; from appliance.backup.places import stick; "
+             "print(stick('OFFICE', 'The stick')._folder)")
+    pid = box.show("deskbell-clock", "MainPID")["MainPID"]
+    assert box.said(f"nsenter -t {pid} -m -r setpriv --reuid=deskbell-clock --regid=deskbell-clock --init-groups "
+                    f"env PYTHONPATH=/usr/lib/deskbell python3 -B -c \"{wrote}\"") == "/media/OFFICE/Deskbell"
+    assert "has no file system that is known" in box.said(f"cat /run/deskbell/sticks/{strange.name}")
+    assert "DB-STICK-1" in box.run("deskbell check", check=False).stdout
+    box.run(f"systemctl stop deskbell-stick@{strange.name}")
+    assert box.run(f"cat /run/deskbell/sticks/{strange.name}", check=False).returncode != 0
+    assert box.failed() == []
 
 
 @pytest.mark.parametrize("unit", ["asterisk", *(f"deskbell-{name}" for name in DAEMONS)])
