@@ -6,7 +6,10 @@ FAT_MIB=128 SLOT_MIB=1280 DATA_MIB=64
 STATE_SECTOR=2048                    # the bootloader's block, 1 MiB from the start of the card
 ROOT_LIMIT_BYTES=700000000
 ROOT_UUID=de5cbe11-0000-4000-8000-000000000001
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1767225600} TZ=UTC LC_ALL=C.UTF-8
+export TZ=UTC LC_ALL=C.UTF-8
+
+# The day of all that is made, unless SOURCE_DATE_EPOCH says another: the root's own.
+dated_as() { export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y "$1/usr/lib/clock-epoch" 2>/dev/null || echo 1767225600)}; }
 
 # Runs this command again inside the workshop, unless it is there already: the tree is /mnt/tree, the folder of the
 # result /mnt/out, the files KEY and CERT (if set) /mnt/key and /mnt/cert. So every machine makes the same bytes.
