@@ -4,10 +4,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +25,12 @@ BOOKS = ("/proc", "/dev", "/sys", "/run", "/tmp", "/srv", "/var/log", "/var/cach
 OFFICE = ("/var/lib/deskbell", "/etc/deskbell")
 PAGE = ("python3 -c 'import ssl, urllib.request as asking; context = ssl._create_unverified_context(); "
         "asking.urlopen(\"https://127.0.0.1:8443/ca.crt\", context=context)'")
-CUTS_S = (0.3, 0.9, 1.6, 2.4)
+# Where it is cut: as soon as the first is there while it installs, and the second gone while it is taken off.
+CUTS = (("etc/asterisk.before-deskbell.new",
+         "etc/systemd/system/multi-user.target.wants/deskbell.target"),
+        ("usr/lib/deskbell.new/web", "etc/asterisk.before-deskbell/extensions.conf"),
+        ("usr/share/deskbell/installed.new", "usr/bin/deskbell"),
+        ("usr/share/deskbell/regions.new", "usr/lib/deskbell/web"))
 
 
 @dataclass
@@ -216,24 +223,31 @@ def test_purging_leaves_nothing_of_ours(installed: Plain, once: Once) -> None:
     assert "deskbell" not in (installed.root / "etc/passwd").read_text() + (installed.root / "etc/group").read_text()
 
 
-@pytest.mark.parametrize("at_s", CUTS_S)
-def test_cut_in_the_middle_it_is_run_again(plain: Plain, at_s: float) -> None:
-    own = plain.root / "etc/asterisk/extensions.conf"
-    own.write_text("; the owner's own\n")
-    for arguments in ((), ("--uninstall",)):
-        cut = subprocess.Popen(("chroot", str(plain.root), "/srv/clone/image/install", *arguments),
+def cut(machine: Plain, arguments: tuple[str, ...], moment: Callable[[], bool]) -> None:
+    """Kills an install, and all that it started, at that moment."""
+    at_work = subprocess.Popen(("chroot", str(machine.root), "/srv/clone/image/install", *arguments),
                                env={"PATH": "/usr/bin:/usr/sbin"}, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        try:
-            cut.wait(at_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(cut.pid, 9)
-            cut.wait()
-        if cut.returncode != 0 or not arguments:
-            plain.install(*arguments)
-        if not arguments:
-            assert plain.run("deskbell", "check").returncode == 1
-            assert "the owner's own" in (plain.root / "etc/asterisk.before-deskbell/extensions.conf").read_text()
+    try:
+        until = time.monotonic() + 60
+        while not moment():
+            assert at_work.poll() is None and time.monotonic() < until, "it was over before it could be cut"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(at_work.pid, signal.SIGKILL)
+        at_work.wait()
+
+
+@pytest.mark.parametrize(("begun", "ended"), CUTS)
+def test_cut_in_the_middle_it_is_run_again(plain: Plain, begun: str, ended: str) -> None:
+    own, kept = plain.root / "etc/asterisk/extensions.conf", plain.root / "etc/asterisk.before-deskbell"
+    own.write_text("; the owner's own\n")
+    cut(plain, (), (plain.root / begun).exists)
+    plain.install()
+    assert plain.run("deskbell", "check").returncode == 1
+    assert (kept / "extensions.conf").read_text() == "; the owner's own\n"
+    cut(plain, ("--uninstall",), lambda: not os.path.lexists(plain.root / ended))
+    plain.install("--uninstall")
     assert own.read_text() == "; the owner's own\n"
     assert not {path for path in plain.files() if "deskbell" in path and not path.startswith(OFFICE)}
 
