@@ -151,13 +151,21 @@ def _open(address: str) -> http.client.HTTPResponse:
         raise ChannelError(MAKES_NO_SENSE)
     opener = urllib.request.OpenerDirector()
     for handler in (urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-                    urllib.request.HTTPRedirectHandler(), urllib.request.HTTPDefaultErrorHandler(),
+                    _Onward(), urllib.request.HTTPDefaultErrorHandler(),
                     urllib.request.HTTPErrorProcessor()):
         opener.add_handler(handler)
     try:
         answer: http.client.HTTPResponse = opener.open(address, timeout=TIMEOUT_S)
     except (OSError, http.client.HTTPException, ValueError) as silent:
         raise ChannelError(ANSWERS_NOT.format(silent)) from silent
-    if answer is None:
-        raise ChannelError(MAKES_NO_SENSE)
     return answer
+
+
+class _Onward(urllib.request.HTTPRedirectHandler):
+    """Follows to https alone."""
+
+    def redirect_request(self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any,
+                         newurl: str) -> urllib.request.Request | None:
+        if not newurl.startswith("https://"):
+            raise ChannelError(MAKES_NO_SENSE)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

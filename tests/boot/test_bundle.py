@@ -260,6 +260,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 def brought(box: Box, path: Path, ground: Ground) -> int:
     db = store.connect(box.store)
     shutil.copy(path, bundles.folder(box) / "new.raucb")
+    os.chown(bundles.folder(box) / "new.raucb", 65534, 65534)         # it came by the pages, which are another user
     return bundles.add(db, box, "Anna", "upload", "new.raucb", bundle.look(path, ground), datetime.now(UTC))
 
 
