@@ -20,15 +20,15 @@ SECTOR = 512
 LEAST_BYTES = 1024 * 1024 * 1024          # less keeps a shop's calls, but hardly a week of recordings
 GAIN_SECTORS = 2048 * 8                   # 8 MiB: less is not worth a step that can be cut
 TOOL_S = 600
+BROKEN = 4                                # e2fsck(8): errors are left
 FOLDERS = {"etc": 0o755, "lib": 0o2770, "spool": 0o2770, "asterisk": 0o755, "timesync": 0o755, "log": 0o755}
 
 
 @dataclass(frozen=True)
 class Disk:
-    """The disk that the box started from, or an image of it. partition: the device of the data, or the disk's image."""
+    """The disk that the box started from, and its fourth partition, as block devices."""
     device: Path
     partition: Path
-    offset: int = 0          # bytes; of an image, where a device has its own file
 
 
 class DataError(Exception):
@@ -51,8 +51,7 @@ def grow(disk: Disk) -> str | None:
     if room - part["size"] >= GAIN_SECTORS:
         _tool("sfdisk", "--force", "--no-reread", "--no-tell-kernel", "-N", str(PART), str(disk.device), said=", +\n")
         part = _table(disk.device)["partitions"][PART - 1]
-        if disk.partition != disk.device:
-            _tool("partx", "-u", "-n", str(PART), str(disk.device))
+    _tool("partx", "-u", "-n", str(PART), str(disk.device))      # also after a cut between the table and the kernel
     if part["start"] + part["size"] > end:
         raise DataError("The card is smaller than the image that was written to it. Calls ring, nothing is kept. "
                         "Write the image to a card of 8 GB or more.")
@@ -66,28 +65,23 @@ def _make_or_mend(disk: Disk) -> None:
     where = str(disk.partition)
     kind = _kind(disk)
     if kind == "empty":
-        size = _table(disk.device)["partitions"][PART - 1]["size"] * SECTOR // 1024 if disk.offset else None
-        options = f"offset={disk.offset}" if disk.offset else ""
-        extended = ["-E", ",".join(filter(None, ["lazy_itable_init=1", options]))]
-        _tool("mke2fs", "-q", "-F", "-t", "ext4", "-L", LABEL, "-m", "1", *extended, where,
-              *([f"{size}k"] if size else []))
+        _tool("mke2fs", "-q", "-F", "-t", "ext4", "-L", LABEL, "-m", "1", "-E", "lazy_itable_init=1", where)
         return
     if kind != "ext4":
         raise DataError(f"The data partition holds something else ({kind}), which is left alone. Calls ring, nothing "
                         "is kept. Write the image to the card anew, or restore a backup after a factory reset.")
-    place = f"{where}?offset={disk.offset}" if disk.offset else where
-    checked = _run("e2fsck", "-p", "-f", place) if _is_grown(disk) else _run("e2fsck", "-p", place)
-    if checked.returncode >= 4 and _run("e2fsck", "-y", "-f", place).returncode >= 4:
+    is_grown = _is_grown(disk)
+    checked = _run("e2fsck", "-p", *(["-f"] if is_grown else []), where)       # resize2fs wants it looked through
+    if checked.returncode >= BROKEN and _run("e2fsck", "-y", "-f", where).returncode >= BROKEN:
         raise DataError("The data partition is damaged and could not be mended. Calls ring, nothing is kept. "
                         "Put a new card in and restore the last backup.")
-    if _is_grown(disk):
-        _tool("resize2fs", place)
+    if is_grown:
+        _tool("resize2fs", where)
 
 
 def _kind(disk: Disk) -> str:
     """"empty", "ext4", or what else is there. A mke2fs that was cut leaves no magic number: it is empty."""
     with open(disk.partition, "rb") as opened:
-        opened.seek(disk.offset)
         head = opened.read(128 * 1024)
     if head[1024 + 56:1024 + 58] == b"\x53\xef":
         return "ext4"
@@ -99,7 +93,7 @@ def _kind(disk: Disk) -> str:
 def _is_grown(disk: Disk) -> bool:
     """Whether the file system is smaller than its partition by more than what a whole group may leave over."""
     with open(disk.partition, "rb") as opened:
-        opened.seek(disk.offset + 1024)
+        opened.seek(1024)
         block = opened.read(1024)
     blocks = int.from_bytes(block[4:8], "little")
     size = blocks * (1024 << int.from_bytes(block[24:28], "little"))
