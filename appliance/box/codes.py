@@ -57,7 +57,7 @@ CODES: Sequence[tuple[str, Weight, str]] = (
     ("DB-HOOK-1", _SEE, r"The webhook .* has taken nothing since .*"),
     ("DB-PRINTER-1", _SEE, r".* Calls go on(?:\. Switch it on, look at its paper,|; the slip was given up\.) .*"),
     ("DB-MQTT-1", _SEE, r"The MQTT broker .* (?:refuses us|does not answer)\b.*"),
-    ("DB-STICK-1", _SEE, r"The USB stick .*\. Calls and texts go on\. Format it as .*"),
+    ("DB-STICK-1", _SEE, r"The USB stick .*"),
     ("DB-CARD-1", _SEE, r"The card leaves only \d+ MB for calls and recordings\. .*"),
     ("DB-CARD-2", _CALLS, r"The card is smaller than the image that was written to it\. .*"),
     ("DB-CARD-3", _CALLS, r"The (?:data partition|card has no data partition|box does not stand on a card)\b.*"),
