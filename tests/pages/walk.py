@@ -26,7 +26,7 @@ WHO: list[tuple[str, set[str]]] = [
     (r"/wizard/(shop|hours|backup)\b", OWNER),
     (r"/box/reset\b", OWNER),
     (r"/(wizard|box)\b", BOX),
-    (r"/(sims|diagnostics)\b", BOX),
+    (r"/(sims|diagnostics|update)\b", BOX),
     (r"/recording/\d+/delete\b", OWNER),
     (r"/history\.(csv|xlsx)$", OWNER),
     (r"/(events|owed|history|call|calls|recordings?|texts|campaigns?|templates|optouts|tocall|callbacks?)\b", DESK),
