@@ -113,9 +113,9 @@ def test_no_other_command_is_named() -> None:
 
 
 def test_the_files_on_the_card_are_called_as_the_box_calls_them() -> None:
-    from appliance.box import firstboot_keys, places, report, reset
-    assert f"`{places.TOML}`" in TEXT and f"`{report.FILE}`" in TEXT and f"`{reset.ON_CARD}`" in TEXT
-    assert f"`{reset.EVERYTHING}`" in TEXT
+    from appliance.box import firstboot_keys, places, report, reset_asked
+    assert f"`{places.TOML}`" in TEXT and f"`{report.FILE}`" in TEXT and f"`{reset_asked.ON_CARD}`" in TEXT
+    assert f"`{reset_asked.EVERYTHING}`" in TEXT
     for section, key in (("network", "address"), ("wifi", "password"), ("line", "gateway"), ("sim", "pin")):
         assert key in firstboot_keys.KEYS[section]
     assert "deskbell-$version-$arch.img.xz" in (REPO / "image/build").read_text()
