@@ -2,18 +2,14 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import signal
 import sqlite3
 import sys
 import threading
 from datetime import UTC, datetime
 
-from appliance.box import boot_health, console, data_partition, firstboot, report, reset
-from appliance.box.boot_notes import tell
+from appliance.box import boot_health, console, early, firstboot, report, reset, reset_asked
 from appliance.box.places import Places
-
-log = logging.getLogger("boot")
 
 
 def act(asked: argparse.Namespace) -> int:
@@ -22,25 +18,16 @@ def act(asked: argparse.Namespace) -> int:
 
 
 def _data(_asked: argparse.Namespace) -> int:
-    try:
-        said = data_partition.prepare(data_partition.own_disk())
-    except data_partition.DataError as refused:
-        said = [str(refused)]
-    for sentence in said:
-        log.error("%s", sentence)
-    tell(Places(), "data", {"said": said})
+    early.data(Places())
     return 0
 
 
 def _reset(asked: argparse.Namespace) -> int:
     places = Places()
     if asked.pending:
-        what = reset.pending(places, is_held=reset.is_button_held())
-        if what:
-            reset.carry_out(places, what)
-        data_partition.make_folders(places.data)
+        early.reset(places)
         return 0
-    print(reset.ask(places.etc, reset.KEEP if asked.keep_data else reset.EVERYTHING))
+    print(reset.ask(places.etc, reset_asked.KEEP if asked.keep_data else reset_asked.EVERYTHING))
     print("It is done when the box is started anew: systemctl reboot")
     return 0
 

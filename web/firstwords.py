@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from appliance import settings
+from appliance.box.firstboot_take import FIRST_WORDS
 from appliance.config import Box
+from appliance.store import db as store
 from appliance.texts import rulebook
-from web.language import N_, Words
+from web.language import N_, Languages, Words
 
 RULE_NAME = N_("Missed call")
 RULE_TEXT = N_("{shop}: sorry we missed your call. We will ring you back soon.")
@@ -31,6 +33,19 @@ def settle(db: sqlite3.Connection, box: Box, words: Words, now: datetime, before
         if rule.name in _spellings(RULE_NAME, before) and rule.text in _spellings(RULE_TEXT, before) \
                 and words(RULE_TEXT) != rule.text:
             rulebook.save(db, replace(rule, name=words(RULE_NAME), text=words(RULE_TEXT)), now, rulebook.lines(box))
+
+
+def at_start(db: sqlite3.Connection, box: Box, now: datetime) -> None:
+    """Settles the language that deskbell.toml named for a new box, once; see appliance/box/firstboot_take.py."""
+    note = box.state / FIRST_WORDS
+    try:
+        language = note.read_text("ascii", "replace").strip()
+    except OSError:
+        return
+    words = Languages(box.zone, box.language).choose(language, "")
+    with store.write(db):
+        settle(db, box, words, now)
+    note.unlink(missing_ok=True)
 
 
 def _spellings(text: str, languages: Collection[Words]) -> set[str]:

@@ -24,7 +24,7 @@ from appliance.doors.postman import Postman
 from appliance.doors.slips import Slips
 from appliance.people import desks, users
 from appliance.store import db as store
-from web import api, app, auth, certificate
+from web import api, app, auth, certificate, firstwords
 from web.events import Hub
 from web.ncid import Ncid
 from web.office import Office
@@ -269,6 +269,7 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     """Serves the pages until `stop`; on a first run the code is printed and put on the sticker."""
     db = store.connect(box.store)
     store.migrate(db)
+    firstwords.at_start(db, box, datetime.now(UTC))
     if users.is_first_run(db):
         print(f"First-run code of this box: {users.first_run_code(box)}", file=sys.stderr, flush=True)
     server = Server(box)

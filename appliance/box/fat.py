@@ -7,9 +7,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from appliance.box.firstboot_text import Line, Text
 from appliance.store.files import flush_folder
+
+if TYPE_CHECKING:
+    from appliance.box.firstboot_text import Line, Text
 
 log = logging.getLogger("firstboot")
 MOUNT_S = 30

@@ -191,6 +191,8 @@ class _Taking:
                 "the password was not taken: somebody has set one on the page already. It is changed there under "
                 "Account; who is locked out finds the way in INSTALL.md under \"factory reset\".")))
         else:
+            with store.write(db):          # the owner is led through the first steps; see web/wizard_steps.py
+                db.execute("INSERT OR IGNORE INTO setting (key, value) VALUES ('wizard', '{}')")
             words = box.state / FIRST_WORDS
             write_durably(words, (self._wishes.value("shop.language") or box.language).encode())
             owned(words, "root", "deskbell", 0o660)

@@ -204,7 +204,7 @@ def write(places: Places, network: Network) -> list[Path]:
             file.unlink(missing_ok=True)
             continue
         if not file.exists() or file.read_text() != wanted[name]:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            _folder(file.parent)
             aside = file.with_name(f".{file.name}.new")
             aside.unlink(missing_ok=True)
             with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
@@ -214,6 +214,15 @@ def write(places: Places, network: Network) -> list[Path]:
             aside.rename(file)
             changed.append(file)
     return changed
+
+
+def _folder(folder: Path) -> None:
+    """systemd-networkd is a user of its own and must come through, whatever mask we run with."""
+    before = os.umask(0o022)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    finally:
+        os.umask(before)
 
 
 def _password(file: Path) -> str:

@@ -1,16 +1,13 @@
-"""A factory reset: asked for on the page, by a file on the card or a held button; done at the next start.
+"""Carries out a factory reset, before anything of the data is in use; see reset_asked.py for who asks.
 
-It is done before anything of the data is in use. The note that asks goes last, so a cut only makes it begin again.
+The note that asks goes last, so a cut only makes it begin again.
 """
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import logging
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -19,15 +16,12 @@ from typing import Any
 from appliance.box import box_file, fat
 from appliance.box.boot_notes import tell
 from appliance.box.places import Places
+from appliance.box.reset_asked import EVERYTHING, KEEP, NOTE, SEEN, cards, on_card
 from appliance.config import ConfigError
 from appliance.store.files import flush_folder, write_durably
 from appliance.update.errands import RefusedError
 
 log = logging.getLogger("reset")
-KEEP, EVERYTHING = "keep-data", "everything"
-NOTE, SEEN, ON_CARD = "reset-wanted", "reset-seen", "factory-reset"
-KEY_RESTART, KEYS = 0x198, 0x2ff           # linux/input-event-codes.h
-HELD_S, LOOK_S = 5.0, 0.25
 # What says who may open the pages; children of user go with it.
 PEOPLE = ("session", "recovery_code", "invitation", "pairing", "desk", "api_token", "user")
 SAID = {KEEP: "The box starts anew without passwords and with the router's address. Calls, texts and customers stay.",
@@ -51,19 +45,6 @@ def errand(_db: sqlite3.Connection, wanted: dict[str, Any], progress: Callable[[
     return said
 
 
-def pending(places: Places, is_held: bool = False) -> str | None:
-    """"keep-data" or "everything" when a reset was asked for, by whichever way; a file on the card counts once."""
-    with contextlib.suppress(OSError):
-        asked = (places.data / "etc" / NOTE).read_text().strip()
-        return asked if asked in SAID else KEEP
-    if card := _on_card(places):
-        mark, what = card
-        seen = places.data / SEEN
-        if not seen.exists() or seen.read_text() != mark:
-            return what
-    return KEEP if is_held else None
-
-
 def carry_out(places: Places, what: str) -> None:
     """Deletes what is to go. Cut at any point it is begun again at the next start, and ends the same."""
     etc = places.data / "etc"
@@ -77,30 +58,15 @@ def carry_out(places: Places, what: str) -> None:
         for file in ("network.json", "firstboot.json", "secret/wifi"):
             (etc / file).unlink(missing_ok=True)
         _reopen(etc / "box.toml")
-    if card := _on_card(places):
+    if card := on_card(places):
         write_durably(places.data / SEEN, card[0].encode())     # also where the card takes no writing
-        for asking in _cards(places):
+        for asking in cards(places):
             with contextlib.suppress(OSError):
                 fat.drop(asking)
     (etc / NOTE).unlink()
     flush_folder(etc)
     tell(places, "reset", {"what": what})
     log.warning("A factory reset was done (%s).", what)
-
-
-def _on_card(places: Places) -> tuple[str, str] | None:
-    """What makes this file of the card another than the last one, and what it asks; "everything" stands in it."""
-    for file in _cards(places):
-        with contextlib.suppress(OSError):
-            found = file.stat()
-            asked = file.read_bytes()[:200].decode("ascii", "ignore").replace("\0", "").lower()
-            return json.dumps([found.st_size, found.st_mtime_ns]), EVERYTHING if "everything" in asked else KEEP
-    return None
-
-
-def _cards(places: Places) -> list[Path]:
-    """Windows hides the end of a name that it has put there itself."""
-    return [places.fat / ON_CARD, places.fat / f"{ON_CARD}.txt"]
 
 
 def _empty(folder: Path, keep: set[str]) -> None:
@@ -139,23 +105,3 @@ def _reopen(file: Path) -> None:
             box_file.write(file, {**table, "web": box_file.NEW["web"], "sip": box_file.NEW["sip"]})
     except ConfigError:
         file.rename(file.with_suffix(".unused"))     # it stopped the daemons: the box begins with a new one
-
-
-def is_button_held(devices: Path = Path("/dev/input"), held_s: float = HELD_S) -> bool:
-    """Whether a key that sends KEY_RESTART (a button on GPIO by `dtoverlay=gpio-key`) is down for held_s on end."""
-    until = time.monotonic() + held_s
-    while _is_down(devices):
-        if time.monotonic() >= until:
-            return True
-        time.sleep(LOOK_S)
-    return False
-
-
-def _is_down(devices: Path) -> bool:
-    for device in sorted(devices.glob("event*")):
-        bits = bytearray(KEYS // 8 + 1)
-        with contextlib.suppress(OSError), open(device, "rb", buffering=0) as opened:
-            fcntl.ioctl(opened, 0x80004518 | len(bits) << 16, bits)      # EVIOCGKEY(len), linux/input.h
-            if bits[KEY_RESTART // 8] >> KEY_RESTART % 8 & 1:
-                return True
-    return False

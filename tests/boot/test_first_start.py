@@ -80,3 +80,10 @@ def test_a_reset_by_a_file_on_the_card_brings_the_code_back_and_keeps_the_line(b
     assert not (box.fat / "factory-reset.txt").exists()
     assert "10.77.0.1:5062" in (box.data / "etc/box.toml").read_text()
     assert box.failed() == []
+
+
+def test_a_fixed_address_is_taken_and_its_page_answers(boot: Callable[..., Machine]) -> None:
+    machine = boot(toml='[network]\naddress = "10.77.0.50/24"\ngateway = "10.77.0.1"\n').start()
+    wait(lambda: machine.address == "10.77.0.50", 30, "the address", machine.troubles)
+    assert "deskbell-wired" in machine.said("networkctl status eth0 --no-pager")
+    assert "Page      https://10.77.0.50/" in report(machine, "SHA-256")

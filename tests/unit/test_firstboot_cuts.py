@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from appliance.box import reset
+from appliance.box import reset, reset_asked
 from tests.unit.firstcard import SECRETS, WHOLE, Card
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate", "os.chmod", "os.chown",
@@ -90,7 +90,7 @@ def test_a_first_start_that_is_cut_anywhere_ends_as_a_whole_one(tmp_path: Path, 
     assert cuts >= 10
 
 
-@pytest.mark.parametrize("what", [reset.KEEP, reset.EVERYTHING])
+@pytest.mark.parametrize("what", [reset_asked.KEEP, reset_asked.EVERYTHING])
 def test_a_reset_that_is_cut_anywhere_ends_as_a_whole_one(tmp_path: Path, what: str) -> None:
     card = Card(tmp_path / "box")
     data = card.places.data
@@ -106,7 +106,7 @@ def test_a_reset_that_is_cut_anywhere_ends_as_a_whole_one(tmp_path: Path, what: 
     shutil.copytree(card.root, tmp_path / "before")
 
     def start() -> None:
-        if asked := reset.pending(card.places):
+        if asked := reset_asked.pending(card.places):
             reset.carry_out(card.places, asked)
 
     def state() -> dict[str, bytes]:
@@ -121,7 +121,7 @@ def test_a_reset_that_is_cut_anywhere_ends_as_a_whole_one(tmp_path: Path, what: 
         is_over = cut_at(step, start)
         start()
         assert state() == wanted, f"after a cut at step {step}"
-        assert reset.pending(card.places) is None
+        assert reset_asked.pending(card.places) is None
         if is_over:
             break
         cuts += 1

@@ -1,6 +1,7 @@
 """The network of a box: what cannot work is told before it is tried, and what systemd is given."""
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -129,3 +130,13 @@ def test_the_errand_of_a_page_is_checked_and_kept(tmp_path: Path) -> None:
         with pytest.raises(RefusedError):
             network_files.errand(db, wrong, progress, places)
     assert network_files.load(places).address == "192.168.1.50/24"
+
+
+def test_systemd_comes_through_to_its_files_whatever_mask_we_run_with(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        network_files.write(Places(tmp_path), network_files.parse(FIXED))
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "run/systemd", tmp_path / "run/systemd/network", tmp_path / "run/systemd/network" / WIRED):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o044 == 0o044, path
