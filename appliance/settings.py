@@ -42,9 +42,11 @@ class Settings:
     quiet_does: str = "later"
     breaker_an_hour: int = 30
     record_calls: bool = False
+    recording_notice: bool = False          # both hear a sentence before anything is recorded
     recording_keep_days: int = 90           # then they go, starred ones never; 0: for ever
     recording_free_percent: int = 15        # of the disk stays free: the oldest go earlier, starred ones never
     ring_s: int = 30
+    silent_phones: str = ""         # by commas: extensions that calls from outside do not ring
     closed_until: str = ""          # a UTC time as store.iso writes it; "" while the hours alone decide
     stop_words: str = ""            # further ones, by commas, beside those that texts/words.py knows
     stop_answer: str = "{shop}: you will get no more texts from us. Text START to undo this."
@@ -93,6 +95,8 @@ TIMES: dict[str, Callable[[str], object]] = {
     "backup_at": hours.minutes, "update_at": hours.minutes, "special_days": holidays.parse}
 FITS: dict[str, tuple[Callable[[str], bool], str]] = {       # and what is wanted; "" is always good
     "country": (numbers.is_country, "two capital letters, such as DE"),
+    "silent_phones": (lambda text: re.fullmatch(r"\d{1,10}(, ?\d{1,10})*", text, re.ASCII) is not None,
+                      "numbers of telephones by commas, such as 101, 102"),
     "ncid_allow": (networks.are_networks, "networks or addresses by commas, such as 192.168.2.0/24"),
     "slip_printer": (networks.is_printer, "a printer such as tcp://192.168.2.9:9100 or file:///dev/usb/lp0"),
     "update_channel": (lambda text: re.fullmatch(r"https://[^\s/]+(/[^\s]*)?", text) is not None,

@@ -44,6 +44,8 @@ def _page(office: Office, section: str, given: Mapping[str, str] | None = None,
     stands = {field.key: table.shown(field, set_, box) for field in table.of(section)}
     stands |= {f"line_{trunk.key}": trunk.name for trunk in box.trunks}
     stands |= {f"phone_{phone.number}": phone.name for phone in box.extensions}
+    silent = {number.strip() for number in set_.silent_phones.split(",")}
+    stands |= {f"rings_{phone.number}": "" if phone.number in silent else "1" for phone in box.extensions}
     if problems:
         response.status = 400
     hours = settings_hours.view(office, set_) if section == "hours" else {}
@@ -67,7 +69,7 @@ def _save(office: Office, section: str) -> str | HTTPResponse:
         except Wrong as wrong:
             problems[field.key] = str(wrong)
     if section == "lines":
-        values |= _names(office, given)
+        values |= _names(office, given) | _ringing(office, given, problems)
     if section == "hours":
         values |= settings_hours.week(office, given, problems)
     if problems:
@@ -94,6 +96,18 @@ def _names(office: Office, given: dict[str, str]) -> dict[str, object]:
             if typed and typed != name:
                 names[key] = typed
     return {"line_names": chosen.written(lines), "extension_names": chosen.written(phones)}
+
+
+def _ringing(office: Office, given: dict[str, str], problems: dict[str, str]) -> dict[str, object]:
+    """Which telephones calls from outside do not ring; one has to."""
+    if not forms.ticked("rings"):
+        return {}
+    phones = [phone.number for phone in office.box.extensions]
+    given |= {f"rings_{number}": forms.field(f"rings_{number}", 1) for number in phones}
+    silent = [number for number in phones if given[f"rings_{number}"] != "1"]
+    if phones and len(silent) == len(phones):
+        problems["rings"] = office.words("At least one telephone has to ring.")
+    return {"silent_phones": ", ".join(silent)}
 
 
 @cache

@@ -53,6 +53,9 @@ FIELDS = (
           N_("Then the caller hears that nobody answers."), N_("s")),
     Field("record_calls", "recording", "yes_no", N_("Record calls"),
           N_("In most countries the caller must know. Read what the help says of the law first.")),
+    Field("recording_notice", "recording", "yes_no", N_("Say so first"),
+          N_("Whoever answers and the caller hear “This call is recorded.” in the language of the box; then the "
+             "recording begins.")),
     Field("recording_keep_days", "recording", "number", N_("Recordings are kept for"),
           N_("Then they go; starred ones never. 0: for ever."), N_("days")),
     Field("recording_free_percent", "recording", "number", N_("Of the disk stays free"),
@@ -114,7 +117,7 @@ FIELDS = (
 CHOICES = {"quiet_does": {"later": N_("goes when they are over"), "drop": N_("is not sent")}}
 # Kept in the setting table and changed on these pages by an editor of their own.
 EDITED = {"opening_hours": "hours", "special_days": "hours", "closed_until": "hours", "line_names": "lines",
-          "extension_names": "lines"}
+          "extension_names": "lines", "silent_phones": "lines"}
 # Kept in the setting table and deliberately on no page: why.
 NOT_HERE: dict[str, str] = dict.fromkeys(
     ("mqtt_host", "mqtt_port", "mqtt_tls", "mqtt_user", "mqtt_password", "mqtt_names", "slip_printer", "slip_when"),

@@ -14,6 +14,7 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
+from appliance.box import notice
 from appliance.config import Box, Extension, Trunk
 from appliance.store.files import write_durably
 
@@ -34,7 +35,10 @@ def provision(box: Box, starting_asterisk: bool = False) -> None:
         owned(folder, "root", group, 0o750)
     make_ledger(box.ledger)
     boot = _boot_number(box, starting_asterisk)
-    _keep(box.asterisk / "globals_box.conf", _globals(box, boot))
+    says = notice.make(box.asterisk)
+    for sound in box.asterisk.glob("notice-*.wav"):
+        owned(sound, "root", "asterisk", 0o640)
+    _keep(box.asterisk / "globals_box.conf", _globals(box, boot, says))
     _keep(box.asterisk / "pjsip_box.conf", _pjsip(box))
     _keep(box.asterisk / "manager_box.conf", _manager(
         _secret(box.secrets / "ami", "deskbell-calls"), _secret(box.secrets / "ami-phone", "deskbell-calls")))
@@ -66,12 +70,13 @@ def make_ledger(path: Path) -> None:
         owned(file, "asterisk", "deskbell-ledger", 0o660)
 
 
-def _globals(box: Box, boot: int) -> str:
+def _globals(box: Box, boot: int, says: bool) -> str:
     ring = "&".join(f"PJSIP/{extension.number}" for extension in box.extensions)
     trunk = box.trunks[0].key if box.trunks else ""
     inside = "\n".join(f"exten => {extension.number},1,Dial(PJSIP/{extension.number},30)\n same => n,Hangup()"
                        for extension in box.extensions)
-    return f"[globals]\nBOOT = {boot}\nRING = {ring}\nTRUNK = {trunk}\n\n[inside]\n{inside}\n"
+    return (f"[globals]\nBOOT = {boot}\nRING = {ring}\nTRUNK = {trunk}\nNOTICES = {'yes' if says else 'no'}\n\n"
+            f"[inside]\n{inside}\n")
 
 
 def _pjsip(box: Box) -> str:

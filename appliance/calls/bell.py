@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from appliance import settings
-from appliance.box import wallclock
+from appliance.box import notice, wallclock
 from appliance.calls import room
 from appliance.calls.agi import Agi, Refused
 from appliance.calls.events import announce
@@ -54,7 +54,7 @@ class Bell:
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
 
     def ringing(self, agi: Agi) -> None:
-        """/ringing: gives the name, RECORD=yes|no, RING_S and BLOCKED, lets the phones ring, then commits."""
+        """/ringing: gives the name, RECORD=yes|no with its NOTICE, RING, RING_S and BLOCKED, then commits."""
         began = time.monotonic()
         ring = ring_from(agi, self._box.country)
         with self._connection() as db:
@@ -62,7 +62,12 @@ class Bell:
             now = settings.read(db)
             if contact:
                 agi.set_variable("CALLERID(name)", contact["name"])
-            agi.set_variable("RECORD", "yes" if now.record_calls and room.for_recordings(self._box) else "no")
+            records = now.record_calls and room.for_recordings(self._box)
+            agi.set_variable("RECORD", "yes" if records else "no")
+            if records and now.recording_notice:
+                agi.set_variable("NOTICE", notice.name(self._box.language))
+            if some := ringing(self._box, now.silent_phones):
+                agi.set_variable("RING", some)
             agi.set_variable("RING_S", str(now.ring_s))
             if contact and contact["is_blocked"]:
                 agi.set_variable("BLOCKED", "yes")
@@ -81,6 +86,16 @@ class Bell:
             yield db
         finally:
             self._idle.put(db)
+
+
+def ringing(box: Box, silent: str) -> str:
+    """What Asterisk rings when some telephones (numbers by commas) are to be silent; "" for all of them.
+
+    While we are dead every one rings, and a list that would silence all of them is not followed.
+    """
+    quiet = {number.strip() for number in silent.split(",")}
+    loud = [phone.number for phone in box.extensions if phone.number not in quiet]
+    return "&".join(f"PJSIP/{number}" for number in loud) if len(loud) < len(box.extensions) else ""
 
 
 def ring_from(agi: Agi, country: str) -> Ring:

@@ -216,3 +216,16 @@ def upload(amy: Browser, content: bytes) -> object:
     return amy.ask("POST", "/settings/hours/calendar", body, {
         "Accept": "text/html", "Origin": f"http://{amy.host}:{amy.port}", "Sec-Fetch-Site": "same-origin",
         "Content-Type": "multipart/form-data; boundary=" + edge.decode()})
+
+
+def test_a_telephone_is_switched_to_silent_and_one_always_rings(office: Office, amy: Browser) -> None:
+    form = form_of(office, amy, "lines")
+    assert form["rings_101"] == form["rings_102"] == "1"
+    del form["rings_102"]
+    assert amy.post("/settings/lines", form).status == 303
+    assert settings.read(office.db).silent_phones == "102"
+    assert "rings_102" not in (again := form_of(office, amy, "lines"))
+    del again["rings_101"]
+    refused = amy.post("/settings/lines", again)
+    assert refused.status == 400 and "At least one telephone has to ring." in refused.text
+    assert settings.read(office.db).silent_phones == "102"

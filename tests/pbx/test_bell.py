@@ -172,3 +172,32 @@ def test_asterisk_started_again_finds_the_bell_and_the_phones(office: Office) ->
     caller.cancel()
     call = office.call()
     assert (call["outcome"], call["bell"]) == ("missed", "rang")
+
+
+def test_a_telephone_that_was_switched_to_silent_does_not_ring_and_does_again_at_once(office: Office) -> None:
+    quiet = office.box.extensions[1].number
+    office.set(silent_phones=quiet)
+    try:
+        caller = office.line.call(office.mobile())
+        office.counter.next_leg()
+        caller.until(State.RINGING).cancel()
+        assert set(office.legs(office.call()["id"])) == {office.box.trunks[0].key, office.box.extensions[0].number}
+    finally:
+        office.set(silent_phones="")
+    caller = office.line.call(office.mobile())
+    wait(lambda: quiet in office.legs(office.live()["id"]), 10, "the other telephone rings again")
+    caller.until(State.RINGING).cancel()
+
+
+def test_while_the_daemon_is_dead_every_telephone_rings(office: Office) -> None:
+    office.set(silent_phones=office.box.extensions[1].number)
+    office.daemon.kill()
+    try:
+        caller = office.line.call(office.mobile())
+        assert len(office.rung()) == 2
+        caller.until(State.RINGING).cancel()
+        office.over_in_asterisk()
+    finally:
+        office.set(silent_phones="")
+        office.daemon.start()
+    office.call()

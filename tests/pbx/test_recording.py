@@ -162,3 +162,38 @@ def test_a_disk_that_fills_in_the_middle_cuts_the_recording_and_not_the_call(rec
     call = office.call()
     assert call["outcome"] == "answered" and call["talk_ms"] >= 5500
     assert 1000 <= office.recording(call["id"])["duration_ms"] <= 4000
+
+
+def samples(heard: bytes) -> list[int]:
+    return [linear(byte) for byte in heard]
+
+
+def test_both_hear_that_the_call_is_recorded_before_anything_is(recording_office: Office) -> None:
+    office = recording_office
+    office.set(recording_notice=True)
+    try:
+        office.phones_will(answer(tone_hz=STAFF_HZ), RING)
+        caller = office.line.call(office.mobile(), tone_hz=CALLER_HZ).until(State.TALKING)
+        since, staff = len(caller.sound.heard), office.counter.next_leg()
+        wait(lambda: len(staff.sound.heard) >= 8000 * 6 and len(caller.sound.heard) - since >= 8000 * 5, 30, "talk")
+        caller.hang_up()
+    finally:
+        office.set(recording_notice=False)
+    for heard, other_hz in ((samples(bytes(caller.sound.heard[since:])), STAFF_HZ),
+                            (samples(bytes(staff.sound.heard)), CALLER_HZ)):
+        loud = [sample for sample in heard[:16000] if abs(sample) > 1000]
+        assert len(loud) > 800 and share_of(heard[:10000], other_hz) < 0.5, "a voice, and not the other one's"
+        assert share_of(heard[-8000:], other_hz) > 0.9, "then the two are together"
+    call = office.call()
+    left, right = sides(office.box.recordings / office.recording(call["id"])["file"])
+    assert share_of(left, CALLER_HZ) > 0.9 and share_of(right, STAFF_HZ) > 0.9, "the sentence itself is not recorded"
+    assert call["outcome"] == "answered"
+
+
+def test_a_caller_nobody_answers_hears_no_sentence_and_is_missed(recording_office: Office) -> None:
+    office = recording_office
+    office.set(recording_notice=True)
+    try:
+        assert office.missed(office.mobile())["outcome"] == "missed"
+    finally:
+        office.set(recording_notice=False)

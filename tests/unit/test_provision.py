@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.box import notice
 from appliance.box.provision import LEDGER_FIELDS, make_ledger, provision, sip_secret
 from appliance.calls import follow
 from appliance.config import Box, Extension, Trunk
@@ -36,7 +37,8 @@ def test_each_file_belongs_to_whom_it_is_for(box: Box) -> None:
     ours = grp.getgrgid(pwd.getpwnam("deskbell-calls").pw_gid).gr_name
     assert owners(box.asterisk) == {
         "asterisk": ("root", "asterisk", "0o750"), "boot": ("root", "asterisk", "0o640"),
-        **{f"{name}_box.conf": ("root", "asterisk", "0o640") for name in ("globals", "pjsip", "manager", "cel")}}
+        **{f"{name}_box.conf": ("root", "asterisk", "0o640") for name in ("globals", "pjsip", "manager", "cel")},
+        **{f"{notice.name(language)}.wav": ("root", "asterisk", "0o640") for language in notice.SENTENCES}}
     assert owners(box.secrets) == {
         "secret": ("root", "deskbell", "0o750"), "ami": ("root", ours, "0o640"),
         "ami-phone": ("root", ours, "0o640"),
@@ -50,6 +52,17 @@ def test_a_second_run_changes_nothing(box: Box) -> None:
     before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
     provision(box)
     assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files} == before
+
+
+def test_a_machine_that_cannot_speak_starts_all_the_same_and_says_no_sentence(
+        box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    provision(box)
+    assert "NOTICES = no\n" in written(box, "globals") and "RING = PJSIP/101&PJSIP/102\n" in written(box, "globals")
+    assert not list(box.asterisk.glob("notice-*"))
+    monkeypatch.undo()
+    provision(box)
+    assert "NOTICES = yes\n" in written(box, "globals")
 
 
 def test_each_start_of_asterisk_is_counted(box: Box) -> None:
