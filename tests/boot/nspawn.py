@@ -133,6 +133,7 @@ class Machine:
     folder: Path
     binds: dict[str, Path] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+    has_data: bool = True                      # False: a card whose data partition is not there
     words: tuple[str, ...] = ()                # of the kernel's command line, as systemd reads it
 
     def __post_init__(self) -> None:
@@ -159,7 +160,7 @@ class Machine:
         tree.mkdir(exist_ok=True)
         sh("mount", "--bind", str(self.root), str(tree))          # nspawn wants a mount of its own
         binds = [f"--bind={ours}:{theirs}" for theirs, ours in
-                 {"/data": self.data, "/boot/firmware": self.fat, **self.binds}.items()]
+                 {**({"/data": self.data} if self.has_data else {}), "/boot/firmware": self.fat, **self.binds}.items()]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["systemd-nspawn", "--quiet", "-D", str(tree), "--read-only", *binds, "--register=no", "--keep-unit",
@@ -283,12 +284,14 @@ class Machine:
 
     @property
     def address(self) -> str:
-        """Its IPv4 address on the LAN, the one by DHCP or the fixed one before a link-local one."""
-        def given() -> str:
-            rows = json.loads(self.run("ip -j -4 address show dev eth0", check=False).stdout or "[]")
-            found = [entry["local"] for row in rows for entry in row["addr_info"]]
-            return next((one for one in sorted(found, key=lambda one: one.startswith("169.254."))), "")
-        return wait(given, 30, "an address on the LAN", self.troubles)
+        """Its IPv4 address on the LAN, the one by DHCP or the fixed one, once it has it."""
+        return wait(lambda: next((one for one in self.addresses() if not one.startswith("169.254.")), ""), 30,
+                    "an address on the LAN", self.troubles)
+
+    def addresses(self) -> list[str]:
+        """All its IPv4 addresses on the LAN now, link-local ones too."""
+        rows = json.loads(self.run("ip -j -4 address show dev eth0", check=False).stdout or "[]")
+        return [entry["local"] for row in rows for entry in row["addr_info"]]
 
     def http(self, path: str = "/", method: str = "GET", body: str | bytes | None = None,
              headers: Mapping[str, str] | None = None, port: int = 443, is_encrypted: bool = True) -> Answer:

@@ -79,6 +79,18 @@ def outcomes(box: Machine) -> list[str]:
     return box.python(CALLS, "deskbell-calls").splitlines()
 
 
+def miss_a_call(box: Machine) -> None:
+    """Somebody calls, the telephone rings, nobody answers; returns when the history has it."""
+    secret, at, before = box.said("cat /etc/deskbell/secret/sip-101"), (box.address, 5060), outcomes(box)
+    with Line((HERE, GATEWAY_PORT), at) as line, Phone("101", secret, at, HERE) as phone:
+        phone.register()
+        leg = line.call(CALLER).until(State.RINGING)
+        assert phone.next_leg().state is State.RINGING
+        leg.cancel()
+        leg.until(State.ENDED)
+        wait(lambda: outcomes(box) == [*before, f"{CALLER} missed"], 20, "the call in the history", box.troubles)
+
+
 def moment(box: Machine, unit: str, what: str) -> int:
     """When the unit did that, in microseconds since the boot; never 0."""
     at = int(box.show(unit, what)[what])
@@ -124,15 +136,7 @@ def test_the_page_answers_on_the_lan_and_plain_words_are_sent_on(box: Machine) -
 def test_a_call_rings_and_is_missed_and_its_text_goes_out(box: Machine, sim: GsmSim) -> None:
     box.run("mkdir -p /run/systemd/timesync && touch /run/systemd/timesync/synchronized")     # its clock is ours
     box.python(TEXTS_AT_ONCE, "deskbell-web")
-    secret = box.said("cat /etc/deskbell/secret/sip-101")
-    at = (box.address, 5060)
-    with Line((HERE, GATEWAY_PORT), at) as line, Phone("101", secret, at, HERE) as phone:
-        phone.register()
-        leg = line.call(CALLER).until(State.RINGING)
-        assert phone.next_leg().state is State.RINGING
-        leg.cancel()
-        leg.until(State.ENDED)
-        wait(lambda: outcomes(box) == [f"{CALLER} missed"], 20, "the call in the history", box.troubles)
+    miss_a_call(box)
     pdu = wait(lambda: sim.air, 40, "a text on the air", box.troubles)[0]
     assert read_submit(pdu).number == CALLER
 
@@ -250,6 +254,18 @@ def test_a_usb_stick_is_mounted_for_backups_and_a_strange_one_is_told(
     box.run(f"systemctl stop deskbell-stick@{strange.name}")
     assert box.run(f"cat /run/deskbell/sticks/{strange.name}", check=False).returncode != 0
     assert box.failed() == []
+
+
+def test_a_card_without_its_data_partition_still_takes_calls(boot: Callable[..., Machine]) -> None:
+    gone = "[Unit]\nBefore=local-fs.target\n[Mount]\nWhat=/dev/gone\nWhere=/data\nType=ext4\n"
+    box = boot(OFFICE, arguments=(f"--set-credential=systemd.extra-unit.data.mount:{gone}",))
+    box.words = ("systemd.wants=data.mount",)
+    box.has_data = False
+    box.start()
+    assert box.failed() == ["data.mount"], box.troubles()
+    miss_a_call(box)
+    assert box.http("/ping").status == 200
+    box.close()
 
 
 @pytest.mark.parametrize("unit", ["asterisk", *(f"deskbell-{name}" for name in DAEMONS)])
