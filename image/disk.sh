@@ -9,7 +9,9 @@ ROOT_UUID=de5cbe11-0000-4000-8000-000000000001
 export TZ=UTC LC_ALL=C.UTF-8
 
 # The day of all that is made, unless SOURCE_DATE_EPOCH says another: the root's own.
-dated_as() { export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y "$1/usr/lib/clock-epoch" 2>/dev/null || echo 1767225600)}; }
+dated_as() {
+  export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y "$1/usr/lib/clock-epoch" 2>/dev/null || echo 1767225600)}
+}
 
 # Runs this command again inside the workshop, unless it is there already: the tree is /mnt/tree, the folder of the
 # result /mnt/out, the files KEY and CERT (if set) /mnt/key and /mnt/cert. So every machine makes the same bytes.
@@ -68,10 +70,11 @@ secrets_in() {
   (
     cd "$tree"
     # A library may hold the keys of its own tests, as GnuTLS does.
-    LC_ALL=C grep -rlazP --exclude-dir=modules --exclude='*.so*' -e '-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\n[A-Za-z0-9+/=\s]{60}' . |
+    LC_ALL=C grep -rlazP --exclude-dir=modules --exclude='*.so*' \
+      -e '-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\n[A-Za-z0-9+/=\s]{60}' . |
       sed 's|^\.|a private key in |' || true
     [ ! -f etc/shadow ] || awk -F: '$2 !~ /^[!*]/ { print "a password of " $1 " in /etc/shadow" }' etc/shadow
-    for path in etc/ssh/ssh_host_* var/lib/systemd/random-seed root/.ssh/* etc/apt/sources.list etc/apt/sources.list.d/* \
+    for path in etc/ssh/ssh_host_* var/lib/systemd/random-seed root/.ssh/* etc/apt/sources.list{,.d/*} \
       var/lib/apt/lists/* var/lib/dbus/machine-id etc/machine-id boot/firmware/*; do
       [ ! -s "$path" ] || [ -L "$path" ] || { [ -d "$path" ] && [ -z "$(ls -A "$path")" ]; } ||
         grep -qx uninitialized "$path" 2>/dev/null || echo "/$path"
