@@ -28,7 +28,8 @@ DAEMONS = {   # by name: the pages stand above us, so they are not imported but 
 }
 # Nouns with a file of their own: add_to(nouns) gives their verbs.
 MORE = ("appliance.cli_backup", "appliance.cli_boot", "appliance.cli_campaign", "appliance.cli_contact",
-        "appliance.cli_modem", "appliance.cli_rules", "appliance.cli_sms", "appliance.cli_update", "appliance.cli_user")
+        "appliance.cli_modem", "appliance.cli_recording", "appliance.cli_rules", "appliance.cli_sms",
+        "appliance.cli_update", "appliance.cli_user")
 ABOUT = """The telephone desk of a small office: who rings, who was missed, who was texted.
 
   deskbell call list             the latest calls

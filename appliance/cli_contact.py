@@ -1,14 +1,14 @@
-"""`deskbell contact`: the people who ring: found, shown, added, forgotten."""
+"""`deskbell contact`: the people who ring: found, shown, added, forgotten; in and out by cli_contact_files.py."""
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sqlite3
 import sys
 from datetime import UTC, datetime
 
-from appliance import config
+from appliance import cli_contact_files, config
+from appliance.cli_contact_files import by
 from appliance.people import cards, contacts, numbers
 from appliance.store import db as store
 
@@ -30,6 +30,7 @@ def add_to(nouns: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add.add_argument("name")
     add.add_argument("number", nargs="+", help="as you would dial it, or with +; quote one that has spaces")
     add.set_defaults(act=_add)
+    cli_contact_files.add_to(verbs)
     forget = verbs.add_parser("forget", help="remove a person for good: calls, recordings, texts, notes, the card")
     forget.add_argument("who", help="a number as you would dial it, or the id of the card")
     forget.add_argument("--yes", action="store_true", help="do it; without it only what there is is said")
@@ -105,7 +106,7 @@ def _add(asked: argparse.Namespace) -> int:
     from appliance.people import links
     box, db = _open()
     with store.write(db):
-        cards.save(db, cards.Wish(asked.name, numbers=[(number, "") for number in asked.number]), box.country, _by(),
+        cards.save(db, cards.Wish(asked.name, numbers=[(number, "") for number in asked.number]), box.country, by(),
                    datetime.now(UTC))
     links.settle(db)
     print(f"{asked.name} is in the book.")
@@ -127,16 +128,11 @@ def _forget(asked: argparse.Namespace) -> int:
               "with --yes it is done.")
         return 0
     try:
-        receipt = forget.forget(db, box, contact_id, theirs, _by(), datetime.now(UTC))
+        receipt = forget.forget(db, box, contact_id, theirs, by(), datetime.now(UTC))
     except forget.ForgetError as refused:
         return _refused(str(refused))
     print(f"Forgotten for good: {said}. Receipt {receipt}.")
     return 0
-
-
-def _by() -> str:
-    """Who works at the command line, for the log of changes."""
-    return f"{os.environ.get('SUDO_USER') or os.environ.get('USER') or 'root'} (command line)"
 
 
 def _refused(sentence: str) -> int:
