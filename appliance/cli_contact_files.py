@@ -13,7 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance import config
-from appliance.people import sheets, transfer_export, transfer_read, transfer_store, transfer_vcard, transfer_work
+from appliance.people import (
+    sheets,
+    transfer_columns,
+    transfer_export,
+    transfer_read,
+    transfer_store,
+    transfer_vcard,
+    transfer_work,
+)
 from appliance.people.search import Filter
 from appliance.people.transfer import MOST_BYTES, TransferError
 from appliance.people.transfer_store import Import
@@ -67,7 +75,8 @@ def _take(db: sqlite3.Connection, box: config.Box, file: Path) -> Import:
     """The import of a copy that stands where the clock finds it; the clock looks at every row."""
     with open(file, "rb") as opened:
         format = transfer_read.format_of(opened.read(4096), file.name)
-    plan = transfer_work.plan_of(file, format, box.country)
+    ours = {transfer_columns.head_key(word): target for target, word in HEADINGS.items()}
+    plan = transfer_work.plan_of(file, format, box.country, ours)
     aside = transfer_store.folder(box) / secrets.token_hex(16)
     shutil.copyfile(file, aside)
     aside.chmod(0o660)

@@ -14,6 +14,7 @@ from tests.desk import Browser, Office
 from tests.pages.test_import import PEOPLE, bring_in, chosen, upload, work
 from tests.pages.textshop import GARAGE, HALIMA, MARGARET, PIET, came, running, shop, unknown
 from web.settings_fields import SECTIONS
+from web.wizard_steps import STEPS
 
 PUBLIC = ["/login", "/welcome"]
 
@@ -94,7 +95,7 @@ def _filled(office: Office) -> Whole:
         "/rules", "/rule", "/rule/missed?rehearse", "/templates", "/optouts", "/sims", "/backups", "/backups/card",
         "/backups/restore", *(f"/settings/{name}" for name in SECTIONS), "/doors", "/doors/api", webhook,
         "/users", "/users/2", "/changes", "/desks", "/account", "/account/second", "/help", "/help/first-day",
-        "/about", "/about/licences", "/more",
+        "/about", "/about/licences", "/more", "/box", *(f"/wizard/{step.key}" for step in STEPS),
     ]
     return Whole(office, amy, night, talk, margaret, pages)
 
