@@ -28,8 +28,7 @@ PAGE = ("python3 -c 'import ssl, urllib.request as asking; context = ssl._create
 # Where it is cut: as soon as the first is there while it installs, and the second gone while it is taken off.
 CUTS = (("etc/asterisk.before-deskbell.new",
          "etc/systemd/system/multi-user.target.wants/deskbell.target"),
-        ("usr/lib/deskbell.new/web", "etc/asterisk.before-deskbell/extensions.conf"),
-        ("usr/share/deskbell/installed.new", "usr/bin/deskbell"),
+        ("usr/share/deskbell/installed.new", "etc/asterisk.before-deskbell/extensions.conf"),
         ("usr/share/deskbell/regions.new", "usr/lib/deskbell/web"))
 
 
@@ -176,6 +175,19 @@ def test_the_units_that_it_lays_are_good(installed: Plain) -> None:
     assert "deskbell-calls.service" in units
     done = installed.run("systemd-analyze", "verify", "--recursive-errors=no", *units)
     assert not [line for line in done.stderr.splitlines() if "deskbell" in line], done.stderr
+
+
+def test_what_debian_lacks_lies_beside_the_code_and_not_among_debians_own(plain: Plain) -> None:
+    debians, ours = plain.root / "usr/lib/python3/dist-packages", plain.root / "usr/lib/deskbell-wheels"
+    ours.mkdir()
+    for found in [*debians.glob("phonenumbers*"), *debians.glob("pyst2*"), debians / "asterisk"]:
+        shutil.copytree(found, ours / found.name)
+        shutil.rmtree(found)
+    plain.install()
+    assert plain.run("deskbell", "check").returncode == 1
+    assert (plain.root / "usr/share/deskbell/regions.db").is_file()
+    plain.install("--uninstall")
+    assert not ours.exists()
 
 
 def test_a_second_run_changes_nothing(installed: Plain) -> None:
