@@ -166,7 +166,7 @@ class Machine:
                 ["systemd-nspawn", "--quiet", "-D", str(tree), "--read-only", *binds, "--register=no", "--keep-unit",
                  f"--machine={self.name}", f"--network-namespace-path=/run/netns/{self.name}",
                  "--capability=CAP_NET_ADMIN", "--link-journal=no", "--resolv-conf=off",
-                 "--timezone=off", "--console=pipe", "--kill-signal=SIGRTMIN+3",
+                 "--timezone=off", "--console=read-only", "--kill-signal=SIGRTMIN+3",
                  *self.arguments, "--boot", "systemd.show_status=1", "systemd.log_color=0", *self.words],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 preexec_fn=lambda: (self._cgroup / "cgroup.procs").write_text(str(os.getpid())) and None)
@@ -294,15 +294,20 @@ class Machine:
         return [entry["local"] for row in rows for entry in row["addr_info"]]
 
     def http(self, path: str = "/", method: str = "GET", body: str | bytes | None = None,
-             headers: Mapping[str, str] | None = None, port: int = 443, is_encrypted: bool = True) -> Answer:
-        """A request from the LAN; whatever certificate the box shows is taken. Raises OSError when nobody answers."""
+             headers: Mapping[str, str] | None = None, port: int = 443, is_encrypted: bool = True,
+             at: str = "") -> Answer:
+        """A request from the LAN; whatever certificate the box shows is taken. Raises OSError when nobody answers.
+
+        at: the address to ask, when it is not the one that the router gave.
+        """
+        at = at or self.address
         if is_encrypted:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                self.address, port, timeout=20, context=context)
+                at, port, timeout=20, context=context)
         else:
-            connection = http.client.HTTPConnection(self.address, port, timeout=20)
+            connection = http.client.HTTPConnection(at, port, timeout=20)
         with contextlib.closing(connection):
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()

@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import selectors
 import shutil
 import socket
@@ -219,6 +221,51 @@ def test_asterisk_runs_no_program_and_loads_debians_own_modules(box: Machine) ->
     assert "Loaded" in box.said('asterisk -rx "module load app_echo.so"'), "Debian's own does load"
 
 
+def test_the_screen_shows_address_code_and_print(box: Machine) -> None:
+    code = box.said("cat /var/lib/deskbell/sticker.txt")
+    shown = wait(lambda: text if f"https://{box.address}" in (text := box.console()) else "", 60, "the address shown",
+                 lambda: box.console()[-2000:])
+    assert re.findall(r"[A-Z0-9]{4}(?:-[A-Z0-9]{4}){2}", code)[0] in shown
+    digits = re.sub(r"[^0-9A-F]", "", shown.upper().split("SHA-256")[-1])
+    assert hashlib.sha256(box.http("/ca.crt").body).hexdigest().upper() in digits
+
+
+def test_the_box_is_found_by_its_name(box: Machine) -> None:
+    """One question of multicast DNS, as a telephone or Windows asks it (RFC 6762)."""
+    name = box.said("cat /proc/sys/kernel/hostname")
+    labels = b"".join(bytes([len(part)]) + part.encode() for part in (name, "local"))
+    question = bytes(4) + b"\0\1" + bytes(6) + labels + b"\0\0\1\x80\1"          # an address, told to us alone
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asks:
+        asks.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(HERE))
+        asks.bind((HERE, 0))
+        asks.settimeout(1)
+
+        def answered() -> bool:
+            asks.sendto(question, ("224.0.0.251", 5353))
+            with contextlib.suppress(TimeoutError):
+                return socket.inet_aton(box.address) in asks.recv(4096)
+            return False
+        wait(answered, 20, f"{name}.local told", box.troubles)
+
+
+def test_the_box_answers_again_after_the_cable_was_out(box: Machine) -> None:
+    sh("ip", "link", "set", f"{box.name}-lan", "down")
+    box.wait_for("networkctl --no-legend list eth0 | grep -q no-carrier")
+    sh("ip", "link", "set", f"{box.name}-lan", "up")
+    assert box.http("/ping").status == 200
+
+
+def test_without_a_router_the_box_answers_at_an_address_of_its_own(boot: Callable[..., Machine]) -> None:
+    box = boot(OFFICE)
+    sh("ip", "link", "set", f"{box.name}-lan", "nomaster")          # straight to a laptop
+    sh("ip", "address", "add", "169.254.7.7/16", "dev", f"{box.name}-lan")
+    box.start()
+    given = wait(lambda: next(iter(box.addresses()), ""), 60, "an address", box.troubles)
+    assert given.startswith("169.254.") and box.http("/ping", at=given).status == 200
+    assert box.failed() == []
+    box.close()
+
+
 @pytest.fixture(scope="module")
 def stick(place: Path) -> Iterator[tuple[Path, Path]]:
     """Two USB sticks as block devices: one of an office, one with a file system that nobody has."""
@@ -280,11 +327,12 @@ def test_a_reboot_keeps_the_calls_the_certificate_and_the_name(box: Machine) -> 
     def who() -> tuple[str, ...]:
         return (box.said("cat /etc/hostname /proc/sys/kernel/hostname 2>/dev/null | tail -n1"),
                 box.said("sha256sum < /etc/deskbell/box.toml"), box.said("cat /etc/deskbell/secret/sip-101"),
-                box.http("/ca.crt").text)
+                hashlib.sha256(box.http("/ca.crt").body).hexdigest())
     before, calls = who(), outcomes(box)
     assert calls
-    box.run("touch /var/lib/x /var/tmp/x")
+    box.run("touch /var/lib/x /var/tmp/x && logger -p user.warning the disk has errors")
     box.reboot()
+    assert "the disk has errors" in box.said("cat /var/log/deskbell/box.log"), "the small ring of the journal stays"
     assert box.failed() == [] and box.said("systemctl is-system-running") == "running", box.troubles()
     assert (who(), outcomes(box)) == (before, calls)
     assert box.run("ls /var/lib/x /var/tmp/x", check=False).returncode != 0, "the rest of /var is memory"
