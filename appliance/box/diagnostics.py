@@ -43,7 +43,8 @@ def archive(db: sqlite3.Connection, box: Box, findings: Sequence[str], now: date
     """A .zip that may be sent on. findings: as health gave them."""
     names = _names(db, box)
     files = {"README.txt": ABOUT.format(box=box.name, at=store.iso(now)),
-             "health.txt": clean("\n".join(map(codes.coded, findings)) or "All well.", names), "versions.txt": _versions(db),
+             "health.txt": clean("\n".join(map(codes.coded, findings)) or "All well.", names),
+             "versions.txt": _versions(db),
              "settings.txt": _settings(db), "rows.txt": _rows(db), "modems.txt": clean(_modems(db), names),
              "box.txt": _box(box), "disk.txt": _disk(box), "journal.txt": clean(_journal(), names)}
     made = io.BytesIO()
