@@ -210,8 +210,8 @@ clean() {
   find "$root/var/log" -type f -delete
   : >"$root/etc/machine-id"
   sed -i "s/^\([^:]*:[^:]*\):[0-9]*:/\1:$((SOURCE_DATE_EPOCH / 86400)):/" "$root/etc/shadow"
+  touch "$root/usr/lib/clock-epoch" "$root/usr" "$root/etc/.updated" "$root/var/.updated"
   find "$root" -xdev -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-  touch -d "@$SOURCE_DATE_EPOCH" "$root/usr/lib/clock-epoch" "$root/usr" "$root/etc/.updated" "$root/var/.updated"
 }
 
 [ "${1-}" != --functions ] || return 0     # image/build wants only to know them
