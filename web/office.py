@@ -25,7 +25,7 @@ from appliance.people import seats
 from appliance.people.seats import Seat
 from appliance.store import db as store
 from appliance.texts import conversations
-from web import auth, helptopics, origins, places, roles, undo
+from web import auth, compiled, helptopics, origins, places, roles, undo
 from web.events import Hub
 from web.language import NAMES, Languages, Words
 from web.pop import chips
@@ -203,7 +203,8 @@ class Office:
 
     def _new_environment(self, words: Words) -> Environment:
         environment = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True,
-                                  lstrip_blocks=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
+                                  lstrip_blocks=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"],
+                                  bytecode_cache=compiled.TEMPLATES)
         environment.install_gettext_translations(words.catalogue, newstyle=True)   # type: ignore[attr-defined]
         environment.globals["static"] = self.static_url
         environment.globals["my_phone"] = lambda: self.my_phone
