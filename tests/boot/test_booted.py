@@ -210,7 +210,7 @@ def test_asterisk_runs_no_code_that_it_could_have_written(box: Machine, folder: 
     assert box.said(f"setpriv --reuid=asterisk --regid=asterisk --clear-groups touch {view}/own && echo yes") == "yes"
     box.run(f"cp /usr/lib/*/asterisk/modules/app_echo.so {view}/echo.so && chown asterisk {view}/echo.so")
     said = box.run(f'asterisk -rx "module load ../../../../..{folder}/echo.so"', check=False).stdout
-    box.run(f"rm {view}/own {view}/echo.so")
+    box.run(f'asterisk -rx "module unload ../../../../..{folder}/echo.so"; rm {view}/own {view}/echo.so', check=False)
     assert "Unable to load module" in said, said
 
 

@@ -92,7 +92,7 @@ def test_systemd_understands_every_line_of_our_units(scratch: Path) -> None:
     assert (told.returncode, told.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", ["asterisk", *SERVICES])
 def test_a_unit_may_do_little(scratch: Path, name: str) -> None:
     told = analyze(scratch, "security", "--offline=true", "--threshold=20", f"./{name}.service")
     assert told.returncode == 0, told.stdout[-200:]
