@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from appliance import settings
-from appliance.box.firstboot_take import FIRST_WORDS
+from appliance.box.places import FIRST_WORDS
 from appliance.config import Box
 from appliance.store import db as store
 from appliance.texts import rulebook

@@ -16,7 +16,7 @@ from appliance.box.firstboot_keys import SEVERAL, Wishes
 from appliance.box.firstboot_taken import Taken
 from appliance.box.firstboot_text import Remark
 from appliance.box.network_files import Network, NetworkError, Wifi
-from appliance.box.places import Places
+from appliance.box.places import FIRST_WORDS, Places
 from appliance.box.provision import owned
 from appliance.config import Box, ConfigError
 from appliance.people import numbers, users
@@ -24,7 +24,6 @@ from appliance.store import db as store
 from appliance.store.files import write_durably
 
 log = logging.getLogger("firstboot")
-FIRST_WORDS = "first-words"        # in the state: the language of a new box's texts, for web/firstwords.py
 OF_THE_NETWORK = ("network.kind", "network.address", "network.gateway", "network.dns", "wifi.name", "wifi.country",
                   "wifi.password")
 CHOSEN = {"shop.country": "country", "shop.time_zone": "time_zone", "shop.language": "language"}

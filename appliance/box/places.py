@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 TOML = "deskbell.toml"
+FIRST_WORDS = "first-words"        # in the state: the language of a new box's texts, for web/firstwords.py
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 SYNCHRONISED = Path("/run/systemd/timesync/synchronized")   # systemd-timesyncd touches it
+BY_NETWORK = Path("/run/deskbell-boot/time.json")           # root leaves it, see network_time.py
 EARLIEST = datetime(2026, 11, 1, tzinfo=UTC)                # before this release was made: certainly unset
 STA_UNSYNC = 0x0040                                         # adjtimex(2)
 
@@ -17,8 +18,8 @@ class _Timex(ctypes.Structure):
 
 
 def is_set(now: datetime) -> bool:
-    """True when something (timesyncd, or the kernel's NTP state) vouches for `now`."""
-    return now >= EARLIEST and (SYNCHRONISED.exists() or _kernel_is_synchronised())
+    """True when something (timesyncd, the kernel's NTP state, the mobile network) vouches for `now`."""
+    return now >= EARLIEST and (SYNCHRONISED.exists() or BY_NETWORK.exists() or _kernel_is_synchronised())
 
 
 def _kernel_is_synchronised() -> bool:

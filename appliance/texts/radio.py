@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from appliance.box import network_time, wallclock
 from appliance.config import Box, Modem
 from appliance.people import numbers
 from appliance.store import db as store
@@ -32,6 +33,7 @@ SAY_AGAIN_S = 60.0
 MUTE_OPENS = 3               # so often in vain, then its USB port is switched off and on
 POWER_EVERY_S = 120.0
 BALANCE_LOOK_S = 5.0
+TIME_EVERY_S = 300.0         # while nobody vouches for the clock
 TEXTS_WAIT = "Calls are logged; texts wait."
 Driver = Callable[[Modem, str, Callable[[], None]], Gsm]
 
@@ -64,7 +66,7 @@ class Radio:
         self.db: sqlite3.Connection
         self._port, self._number = modem.port, modem.number
         self._status: Status | None = None
-        self._look_at = self._say_at = self._balance_look_at = 0.0
+        self._look_at = self._say_at = self._balance_look_at = self._time_at = 0.0
         self._stopping_at: float | None = None
         self._told: tuple[str, str | None] = "", None
         self._trouble = ""  # what a person should know although texts go
@@ -150,6 +152,9 @@ class Radio:
             self._is_swept = True
         if status.state is not State.PIN:
             self._say(status.state.value, status)
+        if status.state.can_send and time.monotonic() >= self._time_at and not wallclock.is_set(_now()):
+            self._time_at = time.monotonic() + TIME_EVERY_S
+            network_time.offer(self.db, self.box, gsm, _now())
 
     # the SIM
 

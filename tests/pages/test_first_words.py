@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance import settings
-from appliance.box.firstboot_take import FIRST_WORDS
+from appliance.box.places import FIRST_WORDS
 from appliance.config import Box
 from appliance.store import db as store
 from web import firstwords
