@@ -192,6 +192,26 @@ def test_the_same_root_gives_the_same_list_of_parts(sbom: ModuleType, root: Path
     assert one == other
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a root is cleaned by root: tests/run boot")
+def test_a_cleaned_root_keeps_nothing_of_the_hour_and_the_machine_it_was_made_on(tmp_path: Path) -> None:
+    made = ["etc/machine-id", "etc/shadow", "etc/passwd-", "etc/apt/sources.list", "var/log/dpkg.log", "tmp/left"]
+    made += ["var/cache/ldconfig/aux-cache", "var/lib/dpkg/status", "var/lib/dpkg/info/sox.list", "usr/lib/clock-epoch"]
+    made += ["usr/lib/old", "var/lib/dpkg/info/sox.postinst", "usr/sbin/policy-rc.d", "var/lib/systemd/random-seed"]
+    for name in made:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("root:*:20779:0:99999:7:::\n" if name == "etc/shadow" else "of this hour")
+    os.utime(tmp_path / "usr/lib/old", (1_000_000_000, 1_000_000_000))
+    subprocess.run(["unshare", "-m", "bash", REPO / "image/making.sh", "clean", tmp_path], check=True,
+                   env={**os.environ, "SOURCE_DATE_EPOCH": "1793318400"})
+    files = {str(file.relative_to(tmp_path)): file for file in tmp_path.rglob("*") if file.is_file()}
+    assert files.keys() == {"etc/machine-id", "etc/shadow", "etc/.updated", "var/.updated", "var/lib/dpkg/status",
+                            "var/lib/dpkg/info/sox.list", "usr/lib/old", "usr/lib/clock-epoch"}
+    assert files["etc/machine-id"].read_text() == ""
+    assert files["etc/shadow"].read_text() == "root:*:20756:0:99999:7:::\n"
+    assert {file.stat().st_mtime for file in tmp_path.rglob("*")} == {1793318400, 1_000_000_000}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a machine of another kind is entered as root: tests/run boot")
 def test_programs_of_the_other_machine_run_in_a_namespace_of_their_own() -> None:
     assert shutil.which("qemu-aarch64"), "the workshop has no qemu-user"
