@@ -36,7 +36,7 @@ PAGE_S = 15.0
 CALL_S = 15.0
 CALL = "Local/s@healthy"              # image/asterisk/extensions.conf; calls/ledger.py leaves it out of the history
 DATA = Path("/data")
-MOUNTS = Path("/proc/mounts")
+MOUNTS = Path("/proc/self/mountinfo")
 
 Check = Callable[[Box], str]              # a sentence, "" when it is well
 
@@ -88,9 +88,12 @@ def gate(means: Means) -> int:
 
 def look(means: Means) -> list[str]:
     """What is not well at the end of the time; nothing once all was well for a while without a break."""
-    began, well_since = means.clock(), None
+    began, well_since, said = means.clock(), None, list[str]()
     while True:
         troubles = [sentence for check in means.checks if (sentence := check(means.box))]
+        if troubles != said:
+            log.info("%s", " ".join(troubles) or "All is well now.")
+            said = troubles
         now = means.clock()
         well_since = None if troubles else now if well_since is None else well_since
         if well_since is not None and now - well_since >= means.well_for_s:
@@ -141,8 +144,9 @@ def _call_good(means: Means) -> bool:
 def data(box: Box) -> str:
     """The data partition is there and can be written."""
     for line in MOUNTS.read_text().splitlines():
-        place, options = line.split()[1], line.split()[3].split(",")
-        if place == str(DATA) and "ro" in options:
+        mount, _, disk = line.partition(" - ")
+        # what counts is the file system: to this unit systemd shows most places as read-only anyway
+        if mount.split()[4] == str(DATA) and "ro" in disk.split()[2].split(","):
             return "The data partition can only be read. What happens is not kept."
     if not os.path.ismount(DATA):
         return "The data partition is not there. What happens is kept until the power goes, and no longer."
