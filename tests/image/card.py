@@ -53,6 +53,14 @@ class Card:
         """What debugfs answers about the data partition, such as "cat /etc/identity.json"."""
         return self._tool("debugfs", "-R", command, f"{self.file}?offset={self.partitions()[3].start}")
 
+    def give_kernel(self, arguments: str) -> None:
+        """The kernel in slot A starts with these arguments (boot/slot.env), as an update could bring them."""
+        given = self.file.with_suffix(".env")
+        given.write_text(f"slot_args={arguments}\n")
+        slot = f"{self.file}?offset={self.partitions()[1].start}"
+        self._tool("debugfs", "-w", "-R", "rm /boot/slot.env", slot)
+        self._tool("debugfs", "-w", "-R", f"write {given} /boot/slot.env", slot)
+
     def _fat(self) -> str:
         return f"{self.file}@@{self.partitions()[0].start}"
 
