@@ -68,7 +68,7 @@ def routes(app: bottle.Bottle, office: Office) -> None:
 def _today(office: Office) -> str:
     db, words, now = office.db, office.words, office.clock()
     teller, writer = Teller(office.box, words), Writer(office.box, words, now)
-    live = history.live(db)
+    live = [call for call in history.live(db) if office.seat.sees(call.trunk)]
     debts = office.owed(now)
     local = words.local(now)
     return office.render(

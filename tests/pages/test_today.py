@@ -10,6 +10,8 @@ import pytest
 
 from appliance import settings
 from appliance.calls import today
+from appliance.people import seats
+from appliance.people.seats import Seat
 from appliance.store import db as store
 from tests.desk import Browser, Office
 
@@ -52,6 +54,18 @@ def test_who_rings_and_who_talks_stands_there_with_a_timer(office: Office, amy: 
     assert len(seconds) == 2 and {12 <= one <= 60 for one in seconds} == {True, False}
     office.ended(talk, "answered", talk_ms=120_000)
     assert "Tomasz Wilk" not in amy.get("/").text.split('id="live"')[1].split("</section>")[0]
+
+
+def test_who_sees_one_line_is_not_shown_who_rings_on_another(office: Office, amy: Browser) -> None:
+    ours, other = office.call(name="Margaret Osei"), office.call("+4915123456702", name="Tomasz Wilk")
+    with store.write(office.db) as db:
+        db.execute("UPDATE call SET trunk = 'line2' WHERE id = ?", (other,))
+        seats.put(db, 1, Seat(lines=frozenset({"line1"})))
+    live = amy.get("/").text.split('id="live"')[1].split("</section>")[0]
+    assert f"live-{ours}" in live and f"live-{other}" not in live and "Tomasz Wilk" not in live
+    with store.write(office.db) as db:
+        seats.put(db, 1, Seat())
+    assert f"live-{other}" in amy.get("/").text
 
 
 def test_a_caller_is_one_slip_with_how_often_and_what_we_texted(office: Office, amy: Browser) -> None:
