@@ -220,12 +220,12 @@ def _same_searches(db: sqlite3.Connection) -> None:
 
 
 def _tables(db: sqlite3.Connection) -> list[str]:
-    """Every table with pages of its own, FTS5's and the counters among them; not the list of steps."""
+    """Every table with pages of its own, FTS5's too, and the counters last; not the list of steps."""
     return [row[0] for row in db.execute("""
         SELECT name
         FROM main.sqlite_schema
         WHERE type = 'table' AND rootpage > 0 AND name <> '_sqlite_migrations' AND name NOT LIKE 'sqlite_stat%'
-        ORDER BY name""")]
+        ORDER BY name = 'sqlite_sequence', name""")]
 
 
 def _carry_table(db: sqlite3.Connection, table: str) -> None:
