@@ -19,7 +19,7 @@ from web.language import Languages
 WEB = Path(language.__file__).parent
 BERLIN = ZoneInfo("Europe/Berlin")
 SAID_AS_IS = {"Deskbell", "· Deskbell", "CSV", "Excel", "vCard", "SHA-256", "Windows", "Android", "iPhone, iPad", "Mac",
-              "Firefox", "macOS", "Linux", "Grandstream", "https://",
+              "Firefox", "macOS", "Linux", "Grandstream", "UDP", "https://",
               "tcp://192.168.2.9:9100", "homeassistant.local", "c", "F2", "Esc"}
 CODE = {"code", "pre"}                                  # the same in every language
 READ_ALOUD = {"aria-label", "title", "placeholder", "alt", "aria-description"}

@@ -25,7 +25,7 @@ WHO: list[tuple[str, set[str]]] = [
     (r"/settings(/lines|/network)?\b", BOX),
     (r"/wizard/(shop|hours|backup)\b", OWNER),
     (r"/box/reset\b", OWNER),
-    (r"/(wizard|box)\b", BOX),
+    (r"/(wizard|box|telephones)\b", BOX),
     (r"/(sims|diagnostics|update)\b", BOX),
     (r"/recording/\d+/delete\b", OWNER),
     (r"/history\.(csv|xlsx)$", OWNER),
