@@ -41,6 +41,7 @@ ABOUT = """The telephone desk of a small office: who rings, who was missed, who 
   deskbell check                 what is wrong with this box, in words; exit 1 if anything is
   deskbell setting list          what can be set, and how it stands
   deskbell user password NAME    a code for who is locked out; also `list`, `add` and `role`
+  deskbell reset --keep-data     a factory reset at the next start; also `--everything`
   deskbell run calls             one of the four daemons: calls, modem, web, clock
   deskbell demo                  a whole office with a simulated line and SIM (see image/demo)
 """

@@ -21,6 +21,10 @@ LEAST_BYTES = 1024 * 1024 * 1024          # less keeps a shop's calls, but hardl
 GAIN_SECTORS = 2048 * 8                   # 8 MiB: less is not worth a step that can be cut
 TOOL_S = 600
 BROKEN = 4                                # e2fsck(8): errors are left
+DAMAGED = ("The data partition is damaged and could not be mended. Calls ring, nothing is kept. Put a new card in and "
+           "restore the last backup.")
+# Block and block size of the superblock's copies, of file systems over and under 512 MiB.
+COPIES = ((32768, 4096), (98304, 4096), (163840, 4096), (8193, 1024), (24577, 1024))
 FOLDERS = {"etc": 0o755, "lib": 0o2770, "spool": 0o2770, "asterisk": 0o755, "timesync": 0o755, "log": 0o755}
 
 
@@ -70,24 +74,42 @@ def _make_or_mend(disk: Disk) -> None:
     if kind != "ext4":
         raise DataError(f"The data partition holds something else ({kind}), which is left alone. Calls ring, nothing "
                         "is kept. Write the image to the card anew, or restore a backup after a factory reset.")
+    if not _has_magic(disk.partition, 1024):
+        _from_a_copy(disk.partition)
     is_grown = _is_grown(disk)
     checked = _run("e2fsck", "-p", *(["-f"] if is_grown else []), where)       # resize2fs wants it looked through
     if checked.returncode >= BROKEN and _run("e2fsck", "-y", "-f", where).returncode >= BROKEN:
-        raise DataError("The data partition is damaged and could not be mended. Calls ring, nothing is kept. "
-                        "Put a new card in and restore the last backup.")
+        raise DataError(DAMAGED)
     if is_grown:
         _tool("resize2fs", where)
 
 
 def _kind(disk: Disk) -> str:
-    """"empty", "ext4", or what else is there. A mke2fs that was cut leaves no magic number: it is empty."""
+    """"empty", "ext4", or what else is there. A mke2fs that was cut leaves no magic number anywhere: it is empty."""
     with open(disk.partition, "rb") as opened:
-        head = opened.read(128 * 1024)
-    if head[1024 + 56:1024 + 58] == b"\x53\xef":
+        head = opened.read(4096)
+    if _has_magic(disk.partition, 1024) or any(_has_magic(disk.partition, block * size) for block, size in COPIES):
         return "ext4"
     if head[510:512] == b"\x55\xaa" or head[:4] in (b"hsqs", b"LUKS") or head[3:7] == b"NTFS":
         return "another file system"
     return "empty"
+
+
+def _has_magic(partition: Path, at: int) -> bool:
+    """Whether a superblock of ext4 begins at this byte."""
+    with open(partition, "rb") as opened:
+        opened.seek(at + 56)
+        return opened.read(2) == b"\x53\xef"
+
+
+def _from_a_copy(partition: Path) -> None:
+    """Takes the first superblock, which is lost, from one of its copies; never makes a file system over the old one."""
+    for block, size in COPIES:
+        if _has_magic(partition, block * size) and \
+                _run("e2fsck", "-y", "-f", "-b", str(block), "-B", str(size), str(partition)).returncode < BROKEN:
+            log.error("The data partition had lost its beginning; it was mended from a copy.")
+            return
+    raise DataError(DAMAGED)
 
 
 def _is_grown(disk: Disk) -> bool:

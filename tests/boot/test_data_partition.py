@@ -155,6 +155,22 @@ def test_a_file_system_beyond_mending_is_told_and_left(card: Callable[..., Card]
         made.prepare()
 
 
+def test_a_partition_that_lost_its_beginning_is_mended_from_a_copy_and_never_made_anew(
+        card: Callable[..., Card], content: Path) -> None:
+    made = card(1400, is_made=False)
+    sh("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-L", data_partition.LABEL, "-d", str(content),
+       str(made.disk.partition))
+    made.prepare()
+    made.write(0, bytes(4096))
+    assert made.prepare() == []
+    assert made.is_clean and made.read("lib/office.db") == CALLS
+    made.write(0, bytes(4096))
+    for block, size in data_partition.COPIES:      # a copy with the magic alone: something was there once
+        made.write(block * size, bytes(56) + b"\x53\xef" + random.Random(1).randbytes(900))
+    with pytest.raises(DataError, match="could not be mended"):
+        made.prepare()
+
+
 def test_another_file_system_there_is_left_alone(card: Callable[..., Card]) -> None:
     made = card(1400, is_made=False)
     made.write(0, b"\xeb\x58\x90MSDOS5.0".ljust(510, b"\0") + b"\x55\xaa")

@@ -81,7 +81,8 @@ NAMING = "import socket; from appliance.box import identity; print(identity.name
 
 @pytest.mark.parametrize(("way", "told"), [
     (["unshare", "--uts"], "None\ndeskbell-c3d4\n"),
-    (["unshare", "--uts", "setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"], "could not be named")])
+    (["unshare", "--uts", "setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"],
+     "could not be named")])
 def test_the_machine_is_named_or_it_is_told(way: list[str], told: str) -> None:
     done = subprocess.run([*way, sys.executable, "-c", NAMING], capture_output=True, text=True)
     if "unshare" in done.stderr:
