@@ -17,7 +17,7 @@ def routes(app: bottle.Bottle, office: Office) -> None:
 def _undo(office: Office) -> HTTPResponse:
     assert office.session is not None
     done = office.memory.take(office.session.key, request.forms.get("done", ""))
-    if done is None or done.back is None:
+    if done is None or done.back is None or done.restores != office.restores():
         raise HTTPError(410)
     if isinstance(done.back, undo.InSteps):
         done.back.go(office.db)

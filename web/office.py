@@ -171,9 +171,13 @@ class Office:
     def done(self, path: str, said: str, back: undo.Back | undo.InSteps | None = None) -> HTTPResponse:
         """Sends the browser on to a page of ours, which says what was done and offers the way back."""
         assert self.session is not None
-        key = self.memory.keep(self.session.key, said, path, back)
+        key = self.memory.keep(self.session.key, said, path, back, self.restores())
         before, mark, row = path.partition("#")
         return go(f"{before}{'&' if '?' in before else '?'}done={key}{mark}{row}")
+
+    def restores(self) -> int:
+        """How many backups were brought back into this store; the box carries that over each."""
+        return int(self.db.execute("SELECT count(*) FROM backup_restore WHERE state = 'restored'").fetchone()[0])
 
     def _beside(self) -> dict[str, int]:
         """The numbers beside the places: callers owed a call, call-backs due, texts nobody read."""

@@ -24,7 +24,8 @@ class InSteps:
 class Done:
     """`said` in the words of who did it; `back` runs inside write() and undoes it, None when nothing can.
 
-    Kept in memory: after a restart of the pages what was done stays done.
+    Kept in memory: after a restart of the pages what was done stays done. restores: how many backups had been brought
+    back by then; after one more it was done to another store.
     """
     key: str
     session: str
@@ -32,6 +33,7 @@ class Done:
     back: Back | InSteps | None
     page: str
     at_s: float
+    restores: int
 
 
 class Memory:
@@ -41,10 +43,11 @@ class Memory:
         self._done: dict[str, Done] = {}
         self._lock = threading.Lock()
 
-    def keep(self, session: str, said: str, page: str, back: Back | InSteps | None = None) -> str:
+    def keep(self, session: str, said: str, page: str, back: Back | InSteps | None = None,
+             restores: int = 0) -> str:
         key, now_s = secrets.token_urlsafe(9), time.monotonic()
         with self._lock:
-            self._done[key] = Done(key, session, said, back, page, now_s)
+            self._done[key] = Done(key, session, said, back, page, now_s, restores)
             for old in [old for old in self._done.values() if now_s - old.at_s > KEPT_S]:
                 del self._done[old.key]
             while len(self._done) > MOST:

@@ -324,6 +324,14 @@ def test_a_toast_that_names_the_forgotten_is_forgotten_too(office: Office, amy: 
     assert "Margaret" not in amy.get(f"/customers?{said}").text
 
 
+def test_what_was_done_before_a_backup_came_back_is_not_undone_after_it(office: Office, amy: Browser) -> None:
+    page = followed(amy, amy.post("/customers/groups", {"name": "Suppliers"}))
+    with store.write(office.db) as db:
+        db.execute("""
+            INSERT INTO backup_restore (upload, state, by_user, asked_at) VALUES ('a', 'restored', 'amy', '')""")
+    assert undo(amy, page) == 410 and groups.named(office.db, "Suppliers")
+
+
 def test_a_group_is_made_filled_renamed_emptied_deleted_and_brought_back(office: Office, amy: Browser) -> None:
     page = followed(amy, amy.post("/customers/groups", {"name": "Suppliers"}))
     group = groups.named(office.db, "Suppliers")
