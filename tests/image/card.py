@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.image import cuts
+from tests.image.machine import SHELL
 
 CARD_BYTES = 6 * 1024 ** 3          # sparse: the smallest card that counts as 8 GB has more
 
@@ -25,6 +26,7 @@ class Card:
     def __init__(self, image: Path, file: Path) -> None:
         self.file = cuts.copy(image, file)
         os.truncate(file, CARD_BYTES)
+        self.give_kernel(SHELL)
 
     def partitions(self) -> list[Partition]:
         """boot, A, B, data."""
@@ -58,7 +60,7 @@ class Card:
         given = self.file.with_suffix(".env")
         given.write_text(f"slot_args={arguments}\n")
         slot = f"{self.file}?offset={self.partitions()[1].start}"
-        self._tool("debugfs", "-w", "-R", "rm /boot/slot.env", slot)
+        subprocess.run(["debugfs", "-w", "-R", "rm /boot/slot.env", slot], check=False, capture_output=True)
         self._tool("debugfs", "-w", "-R", f"write {given} /boot/slot.env", slot)
 
     def _fat(self) -> str:

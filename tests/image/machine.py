@@ -1,7 +1,7 @@
 """A box that is not there: the built arm64 image in QEMU's machine `virt`, through the real U-Boot.
 
-Nothing in the image knows of the test: a shell for it comes in by systemd's own credentials of a virtual machine
-(systemd.system-credentials(7): systemd.extra-unit.*, systemd.unit-dropin.*), which no Raspberry Pi has.
+Nothing in the image knows of the test. A shell for it comes by a kernel argument on the copied card, SHELL
+(systemd-debug-generator(8)), as an engineer would open one.
 """
 from __future__ import annotations
 
@@ -17,40 +17,23 @@ from typing import Self
 from tests.image.lan import Lan, wait_until
 
 BOOT_LIMIT_S = 900.0            # a loaded machine without hardware virtualisation
-SHELL = """[Unit]
-Description=A shell for the proof
-DefaultDependencies=no
-After=local-fs.target
-[Service]
-StandardInput=tty-force
-StandardOutput=tty
-TTYPath=/dev/hvc0
-ExecStart=/bin/sh -c 'stty -echo -onlcr; echo ready; exec /bin/sh'
-Restart=always
-"""
-PROOF = {"systemd.extra-unit.p.service": SHELL,                      # QEMU's names have 55 letters at most
-         "systemd.unit-dropin.-.mount": "[Unit]\nWants=p.service\n"}
+SHELL = "console=tty0 console=ttyAMA0,115200 systemd.debug_shell=hvc0"       # arguments of the kernel, see Card
 
 
 class Machine:
     """One run of QEMU on `disk`; `run` speaks to the shell inside, `serial` is the console's log.
 
-    modem: a serial port that becomes the box's USB; credentials: more of systemd's, by name.
+    modem: a serial port that becomes the box's USB.
     """
 
     def __init__(self, disk: Path, lan: Lan, folder: Path, *, mac: str = "52:54:00:77:00:01",
-                 modem: Path | None = None, log_writes: Path | None = None, cores: int = 2,
-                 credentials: dict[str, str] | None = None) -> None:
+                 modem: Path | None = None, log_writes: Path | None = None, cores: int = 2) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.disk, self.lan, self.mac, self.serial = disk, lan, mac, folder / f"serial-{secrets.token_hex(3)}.log"
         self._door = folder / "shell.sock"
         self._shell: socket.socket | None = None
         self._heard = ""
         self.started = time.monotonic()
-        given = []
-        for name, text in {**PROOF, **(credentials or {})}.items():
-            (folder / name).write_text(text)
-            given += ["-fw_cfg", f"name=opt/io.systemd.credentials/{name},file={folder / name}"]
         drive = f"driver=raw,node-name=disk,file.driver=file,file.filename={disk}"
         blocks = ["-blockdev", drive]
         if log_writes:
@@ -68,7 +51,7 @@ class Machine:
              "-device", "virtio-serial-device",
              "-chardev", f"socket,id=shell,path={self._door},server=on,wait=off",
              "-device", "virtconsole,chardev=shell",
-             "-serial", f"file:{self.serial}", "-monitor", "none", *given, *usb],
+             "-serial", f"file:{self.serial}", "-monitor", "none", *usb],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(folder / "qemu.log").open("ab"))
 
     def __enter__(self) -> Self:
@@ -138,9 +121,16 @@ class Machine:
         self._shell = socket.socket(socket.AF_UNIX)
         self._shell.connect(os.fspath(self._door))
         self._shell.setblocking(False)
+        asked = time.monotonic()
+
         def ready() -> bool:
+            nonlocal asked
+            assert self._shell is not None
+            if time.monotonic() > asked:                    # it hears nothing before it is there
+                asked = time.monotonic() + 5
+                self._shell.sendall(b"stty -echo -onlcr; PS1=; echo rea''dy\n")
             self._hear()
-            return "ready\n" in self._heard
+            return "\nready\n" in self._heard
         wait_until(ready, BOOT_LIMIT_S, f"the shell inside; the console ends: {self.console()[-600:]}")
         self._heard = self._heard.rpartition("ready\n")[2]
 

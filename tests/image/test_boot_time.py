@@ -6,10 +6,9 @@ from pathlib import Path
 from tests.image import bundles
 from tests.image.card import Card
 from tests.image.lan import Lan, wait_until
-from tests.image.machine import BOOT_LIMIT_S, Machine
+from tests.image.machine import BOOT_LIMIT_S, SHELL, Machine
 
 AIM = 1.5
-CONSOLE = "console=tty0 console=ttyAMA0,115200"
 
 
 def ready_s(card: Card, lan: Lan, folder: Path, unit: str) -> float:
@@ -28,7 +27,7 @@ def test_ready_for_calls_beside_a_bare_boot(image: Path, lan: Lan, folder: Path)
     ours = ready_s(card, lan, folder, "deskbell-calls.service")
     units = sorted(path.name for path in (bundles.tree() / "usr/lib/systemd/system").glob("deskbell*"))
     masked = " ".join(f"systemd.mask={unit}" for unit in units if unit != "deskbell-var.service")
-    card.give_kernel(f"{CONSOLE} {masked}")
+    card.give_kernel(f"{SHELL} {masked}")
     bare = ready_s(card, lan, folder, "multi-user.target")
     print(f"\nready for calls: first boot {first:.1f} s, then {ours:.1f} s; a bare boot {bare:.1f} s")
     print(f"{ours / bare:.2f} times a bare boot; the aim is at most {AIM}")       # measured, not asserted
