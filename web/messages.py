@@ -19,7 +19,7 @@ MARKS = {"N_", "words", "_"}
 # patterns. What only the journal, a terminal or an owner's telephone sees is not among them.
 BELOW = HERE.parent / "appliance"
 UNSEEN = {"agi", "ami", "bell", "daemon", "config", "demo", "supervisor", "exchange", "provision", "notify", "owner",
-          "owner_words", "control", "db", "migrations"}
+          "owner_words", "control", "db", "migrations", "codes", "console"}
 SENTENCE = re.compile(r"(?!.*\b(?:SELECT|INSERT|UPDATE|DELETE|PRAGMA|WHERE|ORDER BY|VACUUM|AND [a-z_]+\.)\b)"
                       r"(?:[A-Z“]|\{0\})[^\n]* [^\n]*(?:[.!?]|\{\d\})")
 SAYERS = {"words", "_when"}                       # whatever these make up is shown
