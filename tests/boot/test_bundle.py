@@ -1,6 +1,7 @@
 """Bundles and the real RAUC: what a box takes, what it refuses in a sentence, and when a slot is called good."""
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import shutil
@@ -136,6 +137,24 @@ def test_one_flipped_byte_anywhere_is_refused(make: Callable[..., Path], ground:
         if not said:
             assert place >= found.payload_bytes + found.tree_bytes, f"byte {place} of {len(content)}"
             assert bundle.look(path, ground).root == found.root
+
+
+def test_a_payload_that_was_changed_together_with_its_tree_is_refused(make: Callable[..., Path], ground: Ground,
+                                                                     folder: Path) -> None:
+    content = bytearray(make().read_bytes())
+    path = folder / "both.raucb"
+    path.write_bytes(content)
+    found = bundle.look(path, ground)
+    content[5000] ^= 1
+    level, tree = bytes(content[:found.payload_bytes]), b""
+    while len(level) > 4096 or not tree:
+        sums = b"".join(hashlib.sha256(found.salt + level[at:at + 4096]).digest() for at in range(0, len(level), 4096))
+        level = sums + bytes(-len(sums) % 4096)
+        tree = level + tree
+    assert len(tree) == found.tree_bytes
+    content[found.payload_bytes:found.payload_bytes + found.tree_bytes] = tree
+    path.write_bytes(content)
+    assert WHOLE in refused(path, ground)
 
 
 def test_one_that_is_cut_off_is_refused(make: Callable[..., Path], ground: Ground, folder: Path) -> None:

@@ -49,6 +49,8 @@ def office(db: sqlite3.Connection, box: Box, spool: SpoolFile) -> Office:
     with store.write(db):
         db.execute("UPDATE sms SET state = 'sent'")
         db.execute("UPDATE segment SET state = 'sent'")
+        db.execute("INSERT INTO webhook (name, url, secret, kinds, created_at) VALUES "
+                   "('till', 'https://till', 's', '[\"sms.received\"]', ?)", (store.iso(NOW),))
     made.call(CALLER)
     assert states(box) == {"+491701111111": "sent", CALLER: "queued"}
     return made
@@ -99,6 +101,9 @@ def meanwhile(box: Box, spool: SpoolFile) -> None:
             VALUES ('out', '+491702222222', 'Sorry', 'sending', ?, 'missed', ?, ?, ?)""",
             (call_id, *[store.iso(NOW)] * 3))
         db.execute("INSERT INTO opt_out (number, at, source) VALUES ('+491703333333', ?, 'reply')", (store.iso(NOW),))
+        db.execute("""
+            INSERT INTO sms (direction, number, text, state, created_at, due_at, updated_at)
+            VALUES ('in', '+491705555555', 'Thanks', 'received', ?, ?, ?)""", [store.iso(NOW)] * 3)
         db.execute("INSERT INTO ledger_cursor (spool, position) VALUES (?, 3)", (spool.id,))
 
 
@@ -148,7 +153,8 @@ def test_back_with_every_row_of_the_newer_version(office: Office, box: Box, spoo
     said = crossing.cross(box, NOW)
     assert said == "The store went back from 0099_newer with all its rows."
     whole(box)
-    assert states(box) == {"+491701111111": "sent", CALLER: "sent", "+491702222222": "sending"}
+    assert states(box) == {"+491701111111": "sent", CALLER: "sent", "+491702222222": "sending",
+                           "+491705555555": "received"}
     assert "9.0" in calls(box)
     db = store.connect(box.store)
     assert db.execute("SELECT position FROM ledger_cursor").fetchone()[0] == 3, "nothing is read twice"
