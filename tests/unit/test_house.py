@@ -19,7 +19,7 @@ TEXTS = sorted(
     and not file.name.startswith("."))
 # Written in two halves, so that this file does not name them either.
 MIRRORS = [r"(deb|ftp|security|snapshot)" + r"\.debian\.org", "files.pyth" + "onhosted", "pypi" + r"\.org/simple",
-           "index" + "-url", "find" + "-links"]
+           "index" + "-url", "find" + r"-links(?! \"\$CACHE/)"]
 PATHS = ["(?<![a-z])/wo" + "rk/", "/var/tmp/" + "proto", "/home/" + "[a-z]", r"\.pye" + "nv"]
 
 
