@@ -112,11 +112,11 @@ def names(box: Box) -> list[str]:
 def addresses() -> list[str]:
     """The addresses of this machine, the loopback's left out, as the kernel lists them."""
     found = []
-    lines = _lines("/proc/net/fib_trie")
+    lines = _lines("/proc/self/net/fib_trie")
     for line, after in zip(lines, lines[1:], strict=False):
         if "host LOCAL" in after and "|--" in line:
             found.append(line.split()[-1])
-    for line in _lines("/proc/net/if_inet6"):
+    for line in _lines("/proc/self/net/if_inet6"):
         found.append(str(ipaddress.IPv6Address(int(line.split()[0], 16))))
     return sorted({address for address in found if not (known := ipaddress.ip_address(address)).is_loopback
                    and not known.is_link_local})

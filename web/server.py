@@ -272,16 +272,16 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     firstwords.at_start(db, box, datetime.now(UTC))
     if users.is_first_run(db):
         print(f"First-run code of this box: {users.first_run_code(box)}", file=sys.stderr, flush=True)
+    renewed_s, named = time.monotonic(), certificate.names(box)
     server = Server(box)
     server.start()
     log.info("the pages are at %s", server.address)
     notify.ready()
     try:
-        renewed_s = time.monotonic()
         while not stop.wait(CHECK_EVERY_S):
-            if time.monotonic() - renewed_s > RENEW_EVERY_S:
-                renewed_s = time.monotonic()
-                server.renew()
+            if time.monotonic() - renewed_s > RENEW_EVERY_S or named != certificate.names(box):
+                renewed_s, named = time.monotonic(), certificate.names(box)
+                server.renew()              # the address may come after the pages do
             if server.can_work():
                 notify.alive()
                 notify.status(f"{server.hub.desks} desks listen at {server.address}")

@@ -8,6 +8,7 @@ import re
 import selectors
 import shutil
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,6 +134,20 @@ def test_the_page_answers_on_the_lan_and_plain_words_are_sent_on(box: Machine) -
     assert page.status in (200, 302, 303, 401) and page.headers["Server"] == "Deskbell"
     plain = box.http("/", port=80, is_encrypted=False, headers={"Host": box.address})
     assert plain.status in (301, 302, 303, 307, 308) and plain.headers["Location"].startswith("https://")
+
+
+def test_the_certificate_vouches_for_the_boxs_name_and_address(box: Machine) -> None:
+    trusted = ssl.create_default_context(cadata=box.http("/ca.crt").body)
+
+    def is_trusted(name: str) -> bool:
+        try:
+            with socket.create_connection((box.address, 443), timeout=20) as plain, \
+                    trusted.wrap_socket(plain, server_hostname=name):
+                return True
+        except ssl.SSLCertVerificationError:
+            return False
+    wait(lambda: is_trusted(box.address), 30, "a certificate for the address the router gave")
+    assert is_trusted(f"{box.said('hostname')}.local")
 
 
 def test_a_call_rings_and_is_missed_and_its_text_goes_out(box: Machine, sim: GsmSim) -> None:
