@@ -1,6 +1,7 @@
 """The long proof: the image that is given away, in a machine that is not there. Run by `tests/run image` as root."""
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ NEEDED_BYTES = 12 * 1024 ** 3
 
 @pytest.fixture(scope="session")
 def image() -> Path:
-    """The arm64 image as image/build left it, unpacked."""
+    """The arm64 image as image/build left it, unpacked; or the unpacked one that $TEST_IMAGE names."""
+    if given := os.environ.get("TEST_IMAGE"):
+        return Path(given)
     packed = max((CACHE / "image").glob("deskbell-*-arm64.img.xz"), key=lambda file: file.stat().st_mtime, default=None)
     if packed is None:
         pytest.skip("there is no arm64 image yet: image/build --arch arm64 makes it")

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, strategies as st
 
 from hw import gsm7, ussd
 from hw.gsm_sim_at import USSD
@@ -29,7 +29,7 @@ def test_an_answer_is_read_as_it_was_meant(rest: str, answer: UssdAnswer) -> Non
     assert ussd.parse(rest.partition(":")[2].strip()) == answer
 
 
-@settings(database=None)
+@settings(database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.sampled_from(sorted(gsm7.BASIC - {"\r", "@"})), max_size=60))
 def test_what_is_packed_unpacks_to_the_same(words: str) -> None:
     assert ussd.unpack(bytes.fromhex(ussd.pack(words))) == words
