@@ -84,11 +84,12 @@ secrets_in() {
 }
 
 # A tree as an ext4 file system of so many MiB, the same bytes for the same tree: it is only ever read, so no journal.
-# mke2fs makes nothing younger than SOURCE_DATE_EPOCH.
+# mke2fs makes nothing younger than SOURCE_DATE_EPOCH; when a file was last read is told to nobody.
 root_filesystem() {
   local tree=$1 out=$2 mib=$3
   truncate -s "${mib}M" "$out"
-  tar -C "$tree" --sort=name --numeric-owner --xattrs --xattrs-include='*' --one-file-system -cf - . |
+  tar -C "$tree" --sort=name --numeric-owner --xattrs --xattrs-include='*' --pax-option=delete=atime,delete=ctime \
+    --one-file-system -cf - . |
     mke2fs -q -t ext4 -L deskbell-root -U "$ROOT_UUID" -E "hash_seed=$ROOT_UUID,root_owner=0:0" -m 0 \
       -O '^has_journal,^metadata_csum_seed,^orphan_file' -d - "$out" 2>"$out.log" || {
     grep -qE 'allocate|No space|too (small|large)' "$out.log" ||
