@@ -6,7 +6,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import HealthCheck, strategies as some
+from hypothesis import strategies as some
 
 from tests.desk import Browser, Office
 from web.recordings import byte_range

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import HealthCheck, strategies as st
+from hypothesis import strategies as st
 
 from hw import gsm7, ussd
 from hw.gsm_sim_at import USSD
