@@ -240,3 +240,13 @@ def test_systemd_understands_the_users_and_the_folders(command: tuple[str, ...])
     told = subprocess.run([*command[:-1], str(UNITS / command[-1])], capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert "Ignoring" not in told.stderr and "Unknown" not in told.stderr
+
+
+def test_no_mount_of_ours_goes_when_the_card_is_read_anew() -> None:
+    """A partition table that is read again takes the device's unit away for a moment; systemd.mount(5)."""
+    overlay = REPO / "image/overlay"
+    table = [line for line in (overlay / "etc/fstab").read_text().splitlines() if line.startswith("PARTUUID=")]
+    mounts = [file.read_text() for file in (overlay / "usr/lib/systemd/system").glob("*.mount")]
+    binds = [text for text in mounts if "Options=bind" in text]
+    assert len(table) == 2 and len(binds) >= 7
+    assert all("x-systemd.device-bound=no" in text for text in [*table, *binds])
