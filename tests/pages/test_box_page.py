@@ -49,7 +49,7 @@ def test_the_box_is_seen_at_a_glance(machine: Office, owner: Browser) -> None:
     page = plain(owner.get("/box").text)
     assert "deskbell-4f2a" in page and f"Version {licences.version()}" in page
     assert re.search(r"[\d.]+ GB of [\d.]+ GB free", page) or "MB" in page
-    for said in ("Address", "Clock", "On since", "Network", "Start anew", "Switch off", "Back to how it came"):
+    for said in ("Address", "Clock", "On since", "Network", "Start anew", "Switch the box off", "Back to how it came"):
         assert said in page
 
 
