@@ -13,6 +13,9 @@ HEAD = """# box.toml: what is plugged into this box. Written by the box from des
 # keys are explained in image/README.md. What is changed here by hand stays.
 """
 MODEM = {"name": "SIM", "port": "auto"}        # the first stick that answers
+# zone.tab begins with the zone of most people, but here: there it goes from west to east, or from east to west.
+MOST_LIVE_IN = {"AU": "Australia/Sydney", "BR": "America/Sao_Paulo", "CA": "America/Toronto", "RU": "Europe/Moscow",
+                "UA": "Europe/Kyiv", "UZ": "Asia/Tashkent"}
 # Pages and telephones of the office reach the box; the pages only encrypted.
 NEW: dict[str, Any] = {
     "extension": [{"number": "101", "name": "Telephone"}], "modem": [MODEM],
@@ -37,8 +40,7 @@ def write(path: Path, table: dict[str, Any]) -> bool:
     if path.exists() and path.read_bytes() == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(path, text)
-    path.chmod(0o644)
+    write_durably(path, text, 0o644)               # the daemons read it, whatever mask we run with
     return True
 
 
@@ -59,7 +61,7 @@ def zone_of(country: str, zones: Path = ZONES) -> str | None:
         rows = [line.split("\t") for line in zones.read_text().splitlines() if not line.startswith("#")]
     except OSError:
         return None
-    return next((row[2] for row in rows if row[0] == country), None)
+    return MOST_LIVE_IN.get(country) or next((row[2] for row in rows if row[0] == country), None)
 
 
 def _is_table(value: Any) -> bool:

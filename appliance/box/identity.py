@@ -35,8 +35,7 @@ def settle(places: Places) -> Identity:
     number, origin = _number(places.root)
     made = Identity(number, f"deskbell-{number}", origin)
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(file, (json.dumps(asdict(made), indent=1) + "\n").encode())
-    file.chmod(0o644)
+    write_durably(file, (json.dumps(asdict(made), indent=1) + "\n").encode(), 0o644)
     return made
 
 

@@ -157,8 +157,7 @@ def keep(places: Places, network: Network, wifi_password: str | None = None) -> 
              "wifi": {"name": network.wifi.name, "country": network.wifi.country} if network.wifi else None}
     wanted = (json.dumps(table, indent=1, ensure_ascii=False) + "\n").encode()
     if not places.network.exists() or places.network.read_bytes() != wanted:
-        write_durably(places.network, wanted)
-        places.network.chmod(0o644)
+        write_durably(places.network, wanted, 0o644)
 
 
 def is_wifi_password(given: str) -> bool:

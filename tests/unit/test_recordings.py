@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import pytest
 
+from appliance.box import box_file
 from appliance.calls import recordings
 from appliance.config import Box
 from appliance.store import db as store
@@ -244,6 +245,30 @@ def test_a_writer_that_fails_leaves_the_old_file_and_no_crumbs(tmp_path: Path) -
         write_durably(file, half)
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_who_lays_a_link_where_a_file_is_written_aside_leads_nobody_elsewhere(tmp_path: Path) -> None:
+    """Root writes in folders of the pages: it must not write through what they lay there."""
+    file, elsewhere = tmp_path / "a", tmp_path / "roots"
+    elsewhere.write_bytes(b"root's")
+    (tmp_path / "a.tmp").symlink_to(elsewhere)
+    write_durably(file, b"new")
+    assert elsewhere.read_bytes() == b"root's"
+    assert file.read_bytes() == b"new" and not file.is_symlink()
+
+
+def test_a_file_for_everybody_is_readable_from_the_moment_it_is_there(tmp_path: Path,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first start runs with a mask for root alone, and a cut may come right behind the new name."""
+    before = os.umask(0o077)
+    try:
+        monkeypatch.setattr(Path, "chmod", lambda *_: pytest.fail("only once it had its name"))
+        box_file.write(tmp_path / "box.toml", {})
+        write_durably(tmp_path / "roots", b"")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "box.toml").stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / "roots").stat().st_mode) == 0o600
 
 
 def test_sound_that_belongs_to_no_call_is_let_go_after_a_week(box: Box, db: sqlite3.Connection) -> None:
