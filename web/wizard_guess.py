@@ -6,6 +6,7 @@ from pathlib import Path
 
 import phonenumbers
 
+from appliance.box import box_file
 from appliance.config import Box
 from appliance.people import numbers
 
@@ -36,7 +37,7 @@ def of_number(number: str) -> str:
 
 @cache
 def zones() -> dict[str, list[str]]:
-    """The time zones of each country, the one of its biggest city first."""
+    """The time zones of each country, the one where most people live first."""
     found: dict[str, list[str]] = {}
     try:
         lines = ZONES.read_text("utf-8").splitlines()
@@ -46,6 +47,9 @@ def zones() -> dict[str, list[str]]:
         parts = line.split("\t")
         if len(parts) >= 3 and not line.startswith("#"):
             found.setdefault(parts[0], []).append(parts[2])
+    for country, zone in box_file.MOST_LIVE_IN.items():
+        if zone in found.get(country, []):
+            found[country].insert(0, found[country].pop(found[country].index(zone)))
     return found
 
 

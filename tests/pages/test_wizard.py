@@ -15,6 +15,7 @@ import pytest
 
 from appliance import config, settings
 from appliance.backup import rows
+from appliance.box import box_file
 from appliance.people import numbers
 from appliance.store import db as store
 from appliance.texts import control, rulebook
@@ -156,6 +157,13 @@ def test_the_number_of_the_sim_says_the_country_before_the_browser_does() -> Non
     assert wizard_guess.country(None, "en,de-CH") == "CH"
     assert wizard_guess.country(None, "tlh") == ""
     assert wizard_guess.zones()["DE"][0] == "Europe/Berlin" and wizard_guess.zones()["CN"][0] == "Asia/Shanghai"
+
+
+def test_the_zone_offered_is_the_one_where_most_people_of_the_country_live() -> None:
+    for country, zone in {"RU": "Europe/Moscow", "CA": "America/Toronto", "AU": "Australia/Sydney",
+                          "BR": "America/Sao_Paulo", "UA": "Europe/Kyiv", "US": "America/New_York"}.items():
+        assert wizard_guess.zones()[country][0] == zone
+        assert box_file.zone_of(country) == zone
 
 
 def test_a_shop_without_a_name_is_said_beside_its_field(new: Office, owner: Browser) -> None:
