@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import config
+from appliance.people import numbers
 from appliance.store.files import write_durably
 
 HEAD = """# box.toml: what is plugged into this box. Written by the box from deskbell.toml and the pages;
@@ -22,6 +23,7 @@ NEW: dict[str, Any] = {
     "web": {"listen": "0.0.0.0", "port": 443, "tls": True, "redirect_from": 80},
     "sip": {"listen": "0.0.0.0", "port": 5060},
 }
+ELSEWHERE = "201"        # the first telephone where 101 is the fire brigade, as in Russia; no emergency number anywhere
 ZONES = Path("/usr/share/zoneinfo/zone.tab")
 
 
@@ -53,6 +55,14 @@ def dumped(table: dict[str, Any]) -> str:
         if _is_list(rows):
             text += "".join(f"\n[[{key}]]\n{_pairs(row)}" for row in rows)
     return text
+
+
+def with_country(table: dict[str, Any], country: str) -> dict[str, Any]:
+    """The table in a country. The telephone of a new box makes room for an emergency number of the same digits."""
+    phones = [{**phone, "number": ELSEWHERE} if numbers.is_emergency(phone["number"], country) else phone
+              for phone in NEW["extension"]]
+    is_new = table.get("extension") == NEW["extension"]
+    return {**table, "country": country, **({"extension": phones} if is_new else {})}
 
 
 def zone_of(country: str, zones: Path = ZONES) -> str | None:

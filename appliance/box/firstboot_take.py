@@ -98,7 +98,8 @@ class _Taking:
         country, zone = wishes.value("shop.country"), wishes.value("shop.time_zone")
         if country and not zone and not self.taken.has("shop.time_zone"):
             zone = box_file.zone_of(country)
-        return {**table, **({"country": country} if country else {}), **({"time_zone": zone} if zone else {})}
+        placed = box_file.with_country(table, country) if country else table
+        return {**placed, **({"time_zone": zone} if zone else {})}
 
     def _telephones(self, table: dict[str, Any]) -> list[dict[str, str]]:
         """The telephones that can be; one that cannot is told, at each start, and stops no other."""

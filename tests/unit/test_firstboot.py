@@ -117,10 +117,21 @@ def test_a_line_that_is_new_counts_and_the_others_are_not_taken_again(card: Card
     assert settings.read(db).shop_name == "Anna's flowers"
 
 
-def test_the_country_brings_its_time_zone(card: Card) -> None:
-    card.writes('[shop]\ncountry = "FR"\n')
+@pytest.mark.parametrize(("country", "zone"), [("FR", "Europe/Paris"), ("RU", "Europe/Moscow"), ("UA", "Europe/Kyiv")])
+def test_the_country_brings_the_time_zone_where_most_people_live(card: Card, country: str, zone: str) -> None:
+    card.writes(f'[shop]\ncountry = "{country}"\n')
     card.starts()
-    assert config.load(card.places.box).time_zone == "Europe/Paris"
+    assert config.load(card.places.box).time_zone == zone
+
+
+def test_where_101_is_the_fire_brigade_the_first_telephone_is_201_and_a_wished_101_is_told(card: Card) -> None:
+    card.writes('[shop]\ncountry = "RU"\n\n[[telephone]]\nnumber = "101"\n')
+    assert [said for said in card.starts() if "101" in said and "emergency number" in said]
+    box = config.load(card.places.box)
+    assert box.country == "RU" and [phone.number for phone in box.extensions] == ["201"]
+    card.writes('[shop]\ncountry = "RU"\n\n[[telephone]]\nnumber = "301"\n')
+    assert card.starts() == []
+    assert [phone.number for phone in config.load(card.places.box).extensions] == ["301"]
 
 
 def test_a_telephone_that_cannot_be_is_told_at_each_start_and_stops_no_other(card: Card) -> None:
