@@ -63,17 +63,17 @@ def run() -> int:
 
 
 def gate(means: Means) -> int:
-    """The exit code: 0 well and called good; 1 not well."""
+    """The exit code: 0 well and called good; 1 not well; 3 well, but it could not be called good."""
     on_trial, here = trial.read(means.trial_file), trial.slot(means.command_line)
     is_new = on_trial is not None and on_trial.to_slot == here
-    if on_trial and not is_new:
-        came_back(on_trial, means)
     troubles = look(means)
+    if on_trial and not is_new:
+        came_back(on_trial, means)             # not before: the store may just be going back
     for sentence in troubles:
         log.error("%s", sentence)
     if not troubles:
         if here and not _call_good(means):
-            return 1
+            return 3
         if on_trial and is_new:
             settled(on_trial, "good", bundles.GOOD, means)
         means.ground.keep_epoch()
@@ -198,6 +198,8 @@ def bell(box: Box) -> str:
 
 def the_store(box: Box) -> str:
     """Opened, of this version, and writable: a transaction that is taken back."""
+    if not box.store.exists():
+        return "There is no store yet."
     try:
         db = store.connect(box.store)
         try:

@@ -24,6 +24,8 @@ from appliance.update.bundle import Bundle, Ground
 from appliance.update.channel import ChannelError
 from appliance.update.errands import RefusedError
 
+REPO = Path(__file__).resolve().parents[2]
+GIVEN_UP = str(REPO / "image/overlay/usr/libexec/deskbell-given-up")
 NIGHT = datetime(2026, 11, 22, 2, 35, tzinfo=UTC)          # 03:35 in Berlin
 NEWER = Bundle("9.1.0", 1, "News.", 4, "deskbell-amd64", 4096, 4096, b"", b"")
 
@@ -320,6 +322,52 @@ def test_a_store_of_another_version_or_none_is_not_well(db: sqlite3.Connection, 
     db.close()
     box.store.write_bytes(b"x" * 8192)
     assert "cannot be used" in health.the_store(box)
+
+
+def test_looking_for_a_store_makes_none(box: Box) -> None:
+    assert health.the_store(box) == "There is no store yet." and not box.store.exists()
+
+
+def test_the_version_before_says_that_it_is_back_only_once_its_store_is(box: Box, db: sqlite3.Connection,
+                                                                        tmp_path: Path) -> None:
+    """The gate begins before the store has gone back: it must not wait for one that cannot."""
+    file, line, seen = tmp_path / "trial.json", tmp_path / "cmdline", list[bool]()
+    line.write_text("rauc.slot=A\n")
+    trial.begin(trial.Trial(1, "0.5.0", "9.1.0", "A", "B"), file)
+
+    def store_is_back(_box: Box) -> str:
+        seen.append(file.exists())
+        return ""
+
+    means = health.Means(box, (store_is_back,), Ground(), ("true",), file, line, well_for_s=0.0)
+    assert health.gate(means) == 0 and seen == [True] and not file.exists()
+
+
+@pytest.mark.parametrize(("to_slot", "result", "status", "restarts"), [
+    ("B", "exit-code", "1", True), ("B", "signal", "9", True), ("B", "success", "0", False),
+    ("B", "exit-code", "3", False), ("A", "exit-code", "1", False), ("", "exit-code", "1", False)])
+def test_a_version_on_trial_whose_gate_breaks_is_left_too(tmp_path: Path, to_slot: str, result: str, status: str,
+                                                          restarts: bool) -> None:
+    """It may be so broken that the gate itself cannot run: the shell is asked, and no Python."""
+    file, line, orders = tmp_path / "trial.json", tmp_path / "cmdline", tmp_path / "orders"
+    line.write_text("root=/dev/x rauc.slot=B quiet\n")
+    if to_slot:
+        trial.begin(trial.Trial(1, "0.5.0", "9.1.0", "A", to_slot), file)
+    (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >{orders}\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    subprocess.run(["/bin/sh", GIVEN_UP], check=True, env={
+        "PATH": f"{tmp_path}:/usr/bin:/bin", "SERVICE_RESULT": result, "EXIT_STATUS": status,
+        "DESKBELL_TRIAL": str(file), "DESKBELL_COMMAND_LINE": str(line)})
+    assert orders.exists() == restarts
+
+
+def test_the_gate_waits_for_no_daemon_that_may_never_come() -> None:
+    """Behind a store that cannot be brought to this version no daemon starts: who waited for one never gave it up."""
+    for unit in ("deskbell-health", "deskbell-console"):
+        text = (REPO / f"systemd/{unit}.service").read_text()
+        after = " ".join(line for line in text.splitlines() if line.startswith("After="))
+        assert after and not {f"deskbell-{one}.service" for one in ("store", "calls", "modem", "web", "clock")} & set(
+            after.removeprefix("After=").split())
 
 
 def test_well_is_only_who_was_well_for_a_while_without_a_break(box: Box, tmp_path: Path) -> None:
