@@ -8,7 +8,7 @@ import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def checked(network: Network) -> Network:
             raise NetworkError("gateway", f"The gateway {router} is the box's own address. Write the router's.")
     if len(network.dns) > MOST_DNS:
         raise NetworkError("dns", f"At most {MOST_DNS} name servers are asked. Leave the others out.")
-    return network
+    return replace(network, address=own.with_prefixlen)      # the one form that systemd.network(5) knows
 
 
 def _own(address: str) -> ipaddress.IPv4Interface:

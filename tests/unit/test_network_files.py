@@ -45,9 +45,10 @@ def test_a_network_that_cannot_work_is_refused_with_its_reason(change: dict[str,
     assert refused.value.key == key and told in str(refused.value)
 
 
-def test_a_long_mask_is_a_mask_too() -> None:
-    assert "Address=192.168.1.50/255.255.255.0\n" in network_files.files(
-        network_files.parse({**FIXED, "address": "192.168.1.50/255.255.255.0"}))[WIRED]
+def test_a_long_mask_is_a_mask_too_and_written_as_systemd_takes_it() -> None:
+    """systemd-networkd passes over an address with a long mask (systemd.network(5)): the box would have none."""
+    given = network_files.parse({**FIXED, "address": "192.168.1.50/255.255.255.0"})
+    assert given.address == "192.168.1.50/24" and "Address=192.168.1.50/24\n" in network_files.files(given)[WIRED]
 
 
 def test_by_default_the_router_gives_the_address_and_a_bare_cable_works_too() -> None:
