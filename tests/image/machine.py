@@ -128,7 +128,7 @@ class Machine:
             assert self._shell is not None
             if time.monotonic() > asked:                    # it hears nothing before it is there
                 asked = time.monotonic() + 5
-                self._shell.sendall(b"stty -echo -onlcr; PS1=; echo rea''dy\n")
+                self._shell.sendall(b"exec env PS1= PS2= TERM=dumb sh\nstty -echo -onlcr; echo rea''dy\n")
             self._hear()
             return "\nready\n" in self._heard
         wait_until(ready, BOOT_LIMIT_S, f"the shell inside; the console ends: {self.console()[-600:]}")
