@@ -14,8 +14,10 @@ import stat
 from contextlib import closing
 from pathlib import Path
 
+from appliance import chosen
 from appliance.box import notice
 from appliance.config import Box, Extension, Trunk
+from appliance.people import numbers
 from appliance.store.files import write_durably
 
 LEDGER_FIELDS = {   # column of the spool: field of cel_sqlite3_custom (Asterisk 22)
@@ -73,8 +75,10 @@ def make_ledger(path: Path) -> None:
 def _globals(box: Box, boot: int, says: bool) -> str:
     ring = "&".join(f"PJSIP/{extension.number}" for extension in box.extensions)
     trunk = box.trunks[0].key if box.trunks else ""
+    # the office may have chosen a country in which a telephone's number is the fire brigade's: that goes out, to it
+    country = chosen.over(box, chosen.look(box.store)).country
     inside = "\n".join(f"exten => {extension.number},1,Dial(PJSIP/{extension.number},30)\n same => n,Hangup()"
-                       for extension in box.extensions)
+                       for extension in box.extensions if not numbers.is_emergency(extension.number, country))
     return (f"[globals]\nBOOT = {boot}\nRING = {ring}\nTRUNK = {trunk}\nNOTICES = {'yes' if says else 'no'}\n\n"
             f"[inside]\n{inside}\n")
 

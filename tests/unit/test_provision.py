@@ -6,10 +6,12 @@ import grp
 import pwd
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from appliance import settings
 from appliance.box import notice
 from appliance.box.provision import LEDGER_FIELDS, make_ledger, provision, sip_secret
 from appliance.calls import follow
@@ -118,6 +120,16 @@ def test_all_telephones_ring_and_the_first_line_calls_out(box: Box) -> None:
     provision(box)
     assert "RING = PJSIP/101&PJSIP/102\nTRUNK = line1\n" in written(box, "globals")
     assert "exten => 102,1,Dial(PJSIP/102,30)" in written(box, "globals")
+
+
+def test_a_telephone_with_the_number_of_the_fire_brigade_rings_and_takes_its_calls_from_nobody(box: Box) -> None:
+    with closing(store.connect(box.store)) as db:
+        store.migrate(db)
+        with store.write(db):
+            settings.put(db, "country", "RU")
+    provision(dataclasses.replace(box, extensions=(Extension("101", "Counter"), Extension("201", "Workshop"))))
+    assert "RING = PJSIP/101&PJSIP/201\n" in written(box, "globals")
+    assert "exten => 201," in written(box, "globals") and "exten => 101," not in written(box, "globals")
 
 
 def test_a_trunk_is_known_by_its_address_and_a_phone_by_its_secret(box: Box) -> None:
