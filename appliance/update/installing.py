@@ -73,9 +73,8 @@ def install(db: sqlite3.Connection, row_id: int, progress: verbs.Progress, means
     wait_for_quiet(db, progress, 20, means)
     bundles.put(db, row.id, "installing", from_version=means.ground.version)
     here = trial.slot(means.command_line)
-    trial.begin(trial.Trial(row.id, means.ground.version, found.version, here, "B" if here == "A" else "A"),
-                means.trial_file)             # first: RAUC's last step makes the box start with it, whoever is cut off
-    try:
+    try:                                      # first: RAUC's last step makes the box start with it, whoever is cut off
+        _begin(trial.Trial(row.id, means.ground.version, found.version, here, "B" if here == "A" else "A"), means)
         _write(path, progress, means)
     except FailedError as failed:
         trial.end(means.trial_file)
@@ -126,6 +125,13 @@ def _here(db: sqlite3.Connection, row: bundles.Row, progress: verbs.Progress, me
         raise BundleError(f"The stick or the disk does not work ({broken.strerror}). Nothing was changed. Try another "
                           "stick.") from broken
     return target
+
+
+def _begin(made: trial.Trial, means: Means) -> None:
+    try:
+        trial.begin(made, means.trial_file)
+    except OSError as full:
+        raise FailedError(f"The update could not be begun ({full.strerror}). What ran before runs on.") from full
 
 
 def _write(path: Path, progress: verbs.Progress, means: Means) -> None:

@@ -127,9 +127,12 @@ def _progress(db: sqlite3.Connection, errand_id: int, stop: threading.Event) -> 
         if said == last[1] and now - last[0] < SAID_EVERY_S:
             return
         last = now, said
-        with store.write(db):
-            db.execute("UPDATE errand SET progress = max(progress, ?), said = ? WHERE id = ?",
-                       (max(0, min(100, percent)), said or None, errand_id))
+        try:
+            with store.write(db):
+                db.execute("UPDATE errand SET progress = max(progress, ?), said = ? WHERE id = ?",
+                           (max(0, min(100, percent)), said or None, errand_id))
+        except sqlite3.OperationalError as full:         # what is being done goes on, seen or not
+            log.warning("How far the errand is cannot be written (%s).", full)
 
     return went
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -300,6 +300,17 @@ def test_an_installation_that_fails_says_why_and_what_ran_runs_on(make: Callable
     row = bundles.read(db, row_id)
     assert row and row.state == "failed" and "What ran before runs on." in str(row.said)
     assert ordered == [] and trial.read(folder / "trial.json") is None and rauc.variables()["ORDER"] == "A B"
+
+
+def test_without_room_for_the_note_of_the_trial_nothing_is_written_and_that_is_said(
+        make: Callable[..., Path], rauc: Service, box: Box, ground: Ground, folder: Path) -> None:
+    row_id, db = brought(box, make(), ground), store.connect(box.store)
+    full = replace(means(box, ground, folder, []), trial_file=folder / "full" / "trial.json")
+    (folder / "full/trial.json.tmp").mkdir(parents=True)
+    with pytest.raises(FailedError, match="could not be begun .* What ran before runs on"):
+        installing.install(db, row_id, lambda percent, said="": None, full)
+    row = bundles.read(db, row_id)
+    assert row and row.state == "failed" and rauc.variables()["ORDER"] == "A B"
 
 
 def gate(box: Box, ground: Ground, folder: Path, trouble: str, slot: str) -> tuple[int, list[str]]:

@@ -89,6 +89,24 @@ def test_what_is_refused_or_fails_says_so(db: sqlite3.Connection, booted: Box, a
     assert it and (it.state, it.said) == (state, said)
 
 
+def test_how_far_it_is_may_be_lost_on_a_full_disk_but_not_what_is_being_done(db: sqlite3.Connection,
+                                                                            booted: Box) -> None:
+    """An update that is being written goes on: said to have failed, it would start by itself the next time."""
+    errand_id = errands.ask(db, booted, "Anna", "network", {}, NOW)
+
+    def find(_kind: str) -> verbs.Verb:
+        def does(its: sqlite3.Connection, _wanted: dict[str, Any], progress: verbs.Progress) -> str:
+            its.execute("PRAGMA query_only = 1")
+            progress(50, "Half of it.")
+            its.execute("PRAGMA query_only = 0")
+            return "Done."
+        return does
+
+    steward.serve(db, booted, find, lambda: NOW)
+    done = errands.read(db, errand_id)
+    assert done and (done.state, done.said) == ("done", "Done.")
+
+
 def test_an_errand_of_another_boot_is_never_done(db: sqlite3.Connection, booted: Box) -> None:
     errand_id = errands.ask(db, booted, "Anna", "reset", {}, NOW)
     (booted.run / "boot").write_text("second-boot\n")
