@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import available_timezones
 
-from appliance import chosen
+from appliance import chosen, settings
 from appliance.box import firstboot_text
 from appliance.box.firstboot_text import Line, Remark
 from appliance.box.licences import HOUSE
@@ -153,6 +153,13 @@ def _neighbour(given: str) -> str:
         raise _Slip(f"is an address such as \"192.168.1.1\", not \"{given}\"") from None
 
 
+def _channel(given: str) -> str:
+    fits, wanted = settings.FITS["update_channel"]
+    if not fits(given):
+        raise _Slip(f"is {wanted}, not \"{given}\"")
+    return given
+
+
 def _digits_of(given: str) -> str:
     if not re.fullmatch(r"\+?[0-9 /()\-]{3,24}", given, re.ASCII):
         raise _Slip(f"is a telephone number such as \"+493023125100\", not \"{given}\"")
@@ -168,7 +175,7 @@ KEYS: dict[str, dict[str, Check]] = {
     "line": {"kind": _choice("gateway", "none"), "gateway": _gateway, "name": _words(40), "number": _digits_of},
     "telephone": {"number": _telephone, "name": _words(40)},
     "sim": {"pin": _pin, "number": _digits_of},
-    "update": {"channel": _words(200)},
+    "update": {"channel": _channel},
 }
 SECRET = frozenset({"owner.password", "wifi.password", "sim.pin"})
 LISTS = frozenset({"network.dns"})
