@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import re
 import sqlite3
 import ssl
 import textwrap
@@ -119,8 +120,10 @@ def _code(box: Box) -> str | None:
     """The first-run code while nobody has set a password; the pages make it."""
     try:
         with closing(sqlite3.connect(f"{box.store.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as db:
-            return users.sticker(box).read_text().strip() or None if users.is_first_run(db) else None
-    except (sqlite3.Error, OSError):
+            # who reads here is root, and where it lies others may put a link
+            code = users.sticker(box).read_text("ascii").strip() if users.is_first_run(db) else ""
+            return code if re.fullmatch("[0-9A-Z-]{4,40}", code) else None
+    except (sqlite3.Error, OSError, ValueError):
         return None
 
 

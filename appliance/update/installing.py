@@ -131,7 +131,7 @@ def _begin(made: trial.Trial, means: Means) -> None:
     try:
         trial.begin(made, means.trial_file)
     except OSError as full:
-        raise FailedError(f"The update could not be begun ({full.strerror}). What ran before runs on.") from full
+        raise FailedError(f"The new version could not be written ({full.strerror}). What ran before runs on.") from full
 
 
 def _write(path: Path, progress: verbs.Progress, means: Means) -> None:

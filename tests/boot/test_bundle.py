@@ -307,7 +307,7 @@ def test_without_room_for_the_note_of_the_trial_nothing_is_written_and_that_is_s
     row_id, db = brought(box, make(), ground), store.connect(box.store)
     full = replace(means(box, ground, folder, []), trial_file=folder / "full" / "trial.json")
     (folder / "full/trial.json.tmp").mkdir(parents=True)
-    with pytest.raises(FailedError, match="could not be begun .* What ran before runs on"):
+    with pytest.raises(FailedError, match="could not be written .* What ran before runs on"):
         installing.install(db, row_id, lambda percent, said="": None, full)
     row = bundles.read(db, row_id)
     assert row and row.state == "failed" and rauc.variables()["ORDER"] == "A B"

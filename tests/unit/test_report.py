@@ -55,6 +55,16 @@ def test_the_report_is_written_only_when_it_says_something_new(card: Card) -> No
     assert [file.name for file in card.places.fat.iterdir()] == [report.FILE]
 
 
+def test_what_lies_where_the_code_should_be_is_not_shown(card: Card, tmp_path: Path) -> None:
+    """The report is root's, the folder of the code the pages': a link there must show nobody what root may read."""
+    card.writes(WHOLE.replace('password = "four words in a row"', ""))
+    card.starts()
+    secret = tmp_path / "roots"
+    secret.write_text("the key of the Wi-Fi")
+    users.sticker(config.load(card.places.box)).symlink_to(secret)
+    assert report.gather(card.places, [WIRED]).code is None
+
+
 def test_the_code_is_told_until_somebody_owns_the_box(card: Card) -> None:
     card.writes(WHOLE.replace('password = "four words in a row"', ""))
     card.starts()
