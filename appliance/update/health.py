@@ -198,9 +198,9 @@ def bell(box: Box) -> str:
 
 def the_store(box: Box) -> str:
     """Opened, of this version, and writable: a transaction that is taken back."""
-    if not box.store.exists():
-        return "There is no store yet."
     try:
+        if not box.store.exists():             # looking would make one
+            return "The store is not yet that of this version."
         db = store.connect(box.store)
         try:
             if crossing.steps() - crossing.applied_steps(db):

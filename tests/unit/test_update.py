@@ -325,7 +325,7 @@ def test_a_store_of_another_version_or_none_is_not_well(db: sqlite3.Connection, 
 
 
 def test_looking_for_a_store_makes_none(box: Box) -> None:
-    assert health.the_store(box) == "There is no store yet." and not box.store.exists()
+    assert health.the_store(box) == "The store is not yet that of this version." and not box.store.exists()
 
 
 def test_the_version_before_says_that_it_is_back_only_once_its_store_is(box: Box, db: sqlite3.Connection,
