@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from tests.desk import Browser, Office
@@ -90,7 +90,6 @@ def test_a_row_without_its_file_is_404(office: Office, amy: Browser, wav: tuple[
     assert amy.get(f"/recording/{wav[0]}").status == 404
 
 
-@settings(database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=some.text(max_size=40) | some.from_regex(r"bytes=\d*-\d*", fullmatch=True), size=some.integers(0, 10_000))
 def test_any_range_header_stays_inside_the_file(asked: str, size: int) -> None:
     part = byte_range(asked, size)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hw import gsm7, ussd
@@ -29,7 +29,6 @@ def test_an_answer_is_read_as_it_was_meant(rest: str, answer: UssdAnswer) -> Non
     assert ussd.parse(rest.partition(":")[2].strip()) == answer
 
 
-@settings(database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.sampled_from(sorted(gsm7.BASIC - {"\r", "@"})), max_size=60))
 def test_what_is_packed_unpacks_to_the_same(words: str) -> None:
     assert ussd.unpack(bytes.fromhex(ussd.pack(words))) == words
