@@ -25,6 +25,7 @@ STATES = {"installing": (N_("Is written"), "", "again"), "installed": (N_("Is tr
           "failed": (N_("Not installed"), "bad", "warn")}
 SOURCES = {"upload": N_("Uploaded"), "stick": N_("From a USB stick"), "channel": N_("From the address of updates")}
 MOST_SHOWN = 20
+NO_ROOM = N_("There is no room for the update. Delete recordings or backups nobody needs.")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def _line(office: Office, teller: Teller, it: bundles.Row) -> Line:
 
 def _upload(office: Office) -> str | HTTPResponse:
     given, folder = office.upload, bundles.folder(office.box)
+    if given.has_no_room:
+        return _refused(office, NO_ROOM)
     if given.path is None or given.too_big:
         return _refused(office, bundle.NO_BUNDLE)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,18 +22,23 @@ MOST_FIELD_BYTES = 16 * 1024
 MOST_FIELDS = 40
 MOST_HEAD_BYTES = 8 * 1024
 SLACK_BYTES = 64 * 1024              # for the other fields and the lines between them
+KEPT_FREE_BYTES = 64 * 1024 * 1024   # of the disk, for the store and the ledger beside it
 DRAINED_BYTES = 256 * 1024 * 1024    # a browser reads no answer before it has sent all
 NAME = re.compile(r'(?:^|;)\s*(filename|name)="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
 @dataclass
 class Upload:
-    """What a form sent. path: the file aside, None when none was sent or it was too big; it goes unless it is taken."""
+    """What a form sent. path: the file aside, None when none was sent or it was too big; it goes unless it is taken.
+
+    has_no_room: it is too big for what is free on the disk.
+    """
     fields: dict[str, str] = field(default_factory=dict)
     name: str = ""
     path: Path | None = None
     size: int = 0
     too_big: bool = False
+    has_no_room: bool = False
 
 
 class _Input(Protocol):
@@ -50,7 +56,8 @@ def receive(environ: dict[str, Any], folder: Path, most: int, is_token: Callable
         raise HTTPError(400)
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body = _Body(environ["wsgi.input"], match[1].encode("latin-1"), length)
-    upload = Upload(too_big=length > most + SLACK_BYTES)
+    has_no_room = length + KEPT_FREE_BYTES > shutil.disk_usage(folder).free
+    upload = Upload(too_big=has_no_room or length > most + SLACK_BYTES, has_no_room=has_no_room)
     try:
         if upload.too_big:
             body.drain()
