@@ -283,6 +283,11 @@ class Browser:
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
         sent = {"Host": f"{self.host}:{self.port}", "Cookie": self.cookie(), **(headers or {})}
+        return self.answered(connection, method, path, body, sent)
+
+    def answered(self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None,
+                 sent: dict[str, str]) -> Answer:
+        """What the box answers; its cookies are kept."""
         connection.request(method, path, body, {name: value for name, value in sent.items() if value})
         answer = connection.getresponse()
         for line in answer.headers.get_all("Set-Cookie", []):

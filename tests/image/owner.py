@@ -40,15 +40,7 @@ class Owner(Browser):
         sent = {"Cookie": self.cookie(), **(headers or {})}
         if "Origin" in sent:
             sent["Origin"] = f"https://{self.host}"
-        connection.request(method, path, body, {name: value for name, value in sent.items() if value})
-        answer = connection.getresponse()
-        for line in answer.headers.get_all("Set-Cookie", []):
-            name, value = line.split(";")[0].split("=", 1)
-            self.cookies[name] = value.strip('"')
-        self.cookies = {name: value for name, value in self.cookies.items() if value}
-        content = answer.read()
-        connection.close()
-        return Answer(answer.status, answer.headers, content)
+        return self.answered(connection, method, path, body, sent)
 
     def upload(self, path: str, field_name: str, file_name: str, content: bytes, form: dict[str, str]) -> Answer:
         """A form with a file, as browsers send it (RFC 7578)."""
