@@ -17,7 +17,7 @@ from appliance.calls import phone
 from appliance.calls.bell import look_up
 from appliance.calls.events import announce
 from appliance.calls.ledger import Entry, LedgerError, call_from
-from appliance.calls.records import Call, Direction, Presentation
+from appliance.calls.records import Call, Presentation
 from appliance.config import Box
 from appliance.people import numbers, tombstones
 from appliance.store import db as store
@@ -224,12 +224,14 @@ def _keep_legs(db: sqlite3.Connection, call_id: int, call: Call) -> None:
 
 
 def _news(call: Call, is_dialled: bool, now: datetime) -> list[str]:
-    """What the desks should hear of a call; a ring that is over or old makes no pop."""
+    """What the desks should hear of a call; a ring that is over or old makes no pop, nor one without a line: until the
+    dialled channel is in the ledger, a call from inside may be to a colleague.
+    """
     if call.ended_at:
         return ["ended"]
     if call.answered_at:
         return ["answered"]
-    is_ringing = is_dialled and call.direction is not Direction.INTERNAL and now - call.started_at < FRESH
+    is_ringing = is_dialled and call.trunk is not None and now - call.started_at < FRESH
     return ["ringing"] if is_ringing else []
 
 

@@ -196,6 +196,24 @@ def test_only_a_fresh_ring_pops_up(box: Box, db: sqlite3.Connection, spool: Spoo
     assert told(db) == pops
 
 
+@pytest.mark.parametrize(("dialled", "pops"), [
+    ("CHAN_START | 1.1 | | PJSIP/102-00000001 | 102", []),
+    ("CHAN_START | 1.1 | | PJSIP/line1-00000001 | 030111222", ["ringing"])])
+def test_a_call_from_inside_pops_up_once_it_has_a_line(
+        box: Box, db: sqlite3.Connection, spool: SpoolFile, dialled: str, pops: list[str]) -> None:
+    """Between the row of Dial and that of the dialled channel nobody knows yet whether it leaves the house."""
+    rows = entries(f"""
+        CHAN_START | 1.0 | 0 | PJSIP/101-00000000 | 101 | Counter | {dialled.rsplit(" ", 1)[1]}
+        APP_START  | 1.0 |
+        {dialled}
+        """)
+    for row in rows:
+        assert not told(db)
+        spool.add([row])
+        take(db, box, row.at)
+    assert told(db) == pops
+
+
 def test_an_answered_call_is_told_when_it_is_answered(box: Box, db: sqlite3.Connection, spool: SpoolFile) -> None:
     spool.add(ANSWERED)
     take(db, box)
