@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import bottle
 
+from appliance.box import health
 from appliance.config import Extension
 from appliance.people import changes
 from appliance.store import db as store
@@ -30,7 +31,7 @@ def _page(office: Office, is_open: bool = False) -> str:
     phones = [Shown(phone.number, phone.name, _password(office, phone) if is_open else None)
               for phone in office.box.extensions]
     return office.render("telephones.html", phones=phones, server=_server(office), port=office.box.sip.port,
-                         is_open=is_open)
+                         is_open=is_open, findings=list(health.telephones(office.box)))
 
 
 def _shown(office: Office) -> str:

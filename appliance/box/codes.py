@@ -28,6 +28,7 @@ CODES: Sequence[tuple[str, Weight, str]] = (
     ("DB-STORE-3", _CALLS, r"The store is damaged \(.*"),
     ("DB-LINE-1", _CALLS, r"No line is set up\. .*"),
     ("DB-PHONE-1", _CALLS, r"No telephone is set up, so nothing rings\. .*"),
+    ("DB-PHONE-2", _SEE, r"The telephone .* has an emergency number of .*"),
     ("DB-ASTERISK-1", _CALLS, r".* No call can come in\. Restart asterisk\.service\."),
     ("DB-LEDGER-1", _CALLS, r"Asterisk's ledger cannot be read \(.*"),
     ("DB-LEDGER-2", _SEE, r"The history is \d+ rows behind Asterisk's ledger\. .*"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from appliance import settings
 from appliance.backup import health as backups
-from appliance.box import boot_health, stick, wallclock
+from appliance.box import boot_health, box_file, stick, wallclock
 from appliance.calls import ami, follow, retention, room
 from appliance.config import Box
 from appliance.doors import standing as doors
@@ -34,7 +34,7 @@ def of_the_store(box: Box) -> list[str]:
 
 def standing(box: Box) -> list[str]:
     """The findings but for those of the store: cheap enough for every few minutes."""
-    return [*_asterisk(box), *_ledger(box), *_modems(box), *_campaigns(box), *_numbers(box),
+    return [*_asterisk(box), *telephones(box), *_ledger(box), *_modems(box), *_campaigns(box), *_numbers(box),
             *_rules(box), *_disk(box), *_backups(box), *_doors(box), *boot_health.findings(),
             *stick.findings(box.run), *_clock()]
 
@@ -62,6 +62,15 @@ def _asterisk(box: Box) -> Iterator[str]:
             asterisk.ask("CoreStatus")
     except ami.AmiError as silent:
         yield f"{silent}. No call can come in. Restart asterisk.service."
+
+
+def telephones(box: Box) -> Iterator[str]:
+    """Those that nobody inside can ring: the country that the office chose has an emergency number of their digits."""
+    for number in (phone.number for phone in box.extensions if numbers.is_emergency(phone.number, box.country)):
+        yield (f"The telephone {number} has an emergency number of {box.country}. Who dials {number} inside reaches "
+               "the emergency service instead, from the next start of the box at the latest; calls from outside ring "
+               f"here as before. Give it another number, such as {box_file.free_number(box)}, in deskbell.toml or "
+               "box.toml, and in the telephone itself.")
 
 
 def _ledger(box: Box) -> Iterator[str]:

@@ -36,6 +36,14 @@ def test_the_passwords_are_shown_on_asking_and_that_is_written_down(amy: Browser
     assert SECRET not in str([tuple(row) for row in office.db.execute("SELECT * FROM change")])
 
 
+def test_a_telephone_that_cannot_be_rung_from_inside_in_the_chosen_country_is_told(
+        amy: Browser, office: Office) -> None:
+    assert "emergency" not in amy.get("/telephones").text
+    assert amy.post("/wizard/shop", {"shop_name": "Lavka", "country": "RU", "time_zone": "Europe/Moscow"}).status == 303
+    page = amy.get("/telephones").text
+    assert "The telephone 101 has an emergency number of RU." in page and "such as 201," in page
+
+
 def test_a_box_without_telephones_says_where_they_are_added(tmp_path: Path) -> None:
     office = Office(replace(box_at(tmp_path), extensions=()))
     try:

@@ -70,6 +70,8 @@ def test_the_findings_are_all_read() -> None:
      "calls still go. Look at the numbers and the SIM, then press Resume.", "DB-TEXT-1"),
     ("1 recording is not on the disk any more. Its call is still there. A backup with recordings may have it.",
      "DB-REC-1"),
+    ("The telephone 101 has an emergency number of RU. Who dials 101 inside reaches the emergency service instead.",
+     "DB-PHONE-2"),
     (slips.STUCK, "DB-PRINTER-1"),
     (mqtt.SILENT.format(host="broker"), "DB-MQTT-1"),
     (mqtt.REFUSED.format(host="broker", why="bad password"), "DB-MQTT-1"),

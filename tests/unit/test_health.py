@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from appliance import settings
-from appliance.box import health
+from appliance.box import codes, health
 from appliance.calls import follow
-from appliance.config import Box, Modem
+from appliance.config import Box, Extension, Modem
 from appliance.store import db as store
 from appliance.texts import campaigns
 from tests.unit.spool import MISSED, SpoolFile
@@ -75,6 +75,18 @@ def test_a_damaged_store_is_found(box: Box, db: sqlite3.Connection) -> None:
     content[-8192:] = b"\xff" * 8192
     box.store.write_bytes(content)
     assert says(box, "The store", "Restore the last good backup.")
+
+
+@pytest.mark.parametrize(("country", "free"), [("RU", "202"), ("IN", "202"), ("GB", None)])
+def test_a_telephone_with_an_emergency_number_of_the_chosen_country_is_found(
+        box: Box, country: str, free: str | None) -> None:
+    phones = (Extension("101", "Counter"), Extension("201", "Workshop"))
+    said = [finding for finding in found(dataclasses.replace(box, country=country, extensions=phones))
+            if codes.of(finding) == "DB-PHONE-2"]
+    assert len(said) == (1 if free else 0)
+    for finding in said:
+        assert f"The telephone 101 has an emergency number of {country}." in finding
+        assert "calls from outside ring" in finding and f"such as {free}," in finding
 
 
 @pytest.mark.usefixtures("db")
