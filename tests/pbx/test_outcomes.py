@@ -101,6 +101,22 @@ def test_one_phone_rejecting_and_the_other_answering_is_answered(office: Office)
     assert (call["outcome"], call["extension"]) == ("answered", "102")
 
 
+def test_without_any_telephone_the_caller_hears_it_ring_and_is_missed(office: Office) -> None:
+    """Nothing is plugged in yet, or the switch lost its power: the desks still see who rings."""
+    for phone in (office.counter, office.desk):
+        phone.register(expires_s=0)
+    try:
+        caller = office.line.call(office.mobile()).until(State.RINGING)
+        caller.cancel()
+        assert caller.until(State.ENDED).final == 487
+    finally:
+        for phone in (office.counter, office.desk):
+            phone.register()
+    call = office.call()
+    assert call["outcome"] == "missed" and office.legs(call["id"]).keys() == {"line1"}
+    assert [kind for kind in office.events(call["id"]) if kind != "text"] == EVENTS_OF_A_MISSED_CALL
+
+
 def test_phones_that_are_dead_leave_a_missed_call(office: Office) -> None:
     office.phones_will(DEAF)
     caller = office.line.call(office.mobile())
