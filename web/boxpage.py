@@ -158,8 +158,7 @@ def _reset(office: Office) -> str | HTTPResponse:
         return _page(office, 400, office.words("Type the name of this box, %(name)s. Nothing was changed.",
                                                name=name), "reset")
     try:
-        for kind, wanted in (("reset", {"keep": keeps}), ("reboot", {})):
-            errands.ask(office.db, office.box, office.by, kind, wanted, office.clock())
+        errands.ask(office.db, office.box, office.by, "reset", {"keep": keeps}, office.clock())
     except ErrandError as refused:
         return _page(office, 409, office.words(str(refused)), "work")
     return office.done("/box", office.words("The box goes back to how it came and starts anew. It takes two minutes."))

@@ -32,6 +32,7 @@ def findings(places: Places | None = None) -> Iterator[str]:
     if not card and places.data.is_dir() and not os.path.ismount(places.data):
         yield ("The data partition is not there, so all is kept in memory and lost when the box is switched off. Calls "
                "ring. Switch it off and on; if this stays, put a new card in and restore the last backup.")
+    yield from sentences(places, "reset")
     for remark in sentences(places, "firstboot", "remarks"):
         yield f"{TOML} on the card: {remark}"
     yield from sentences(places, "network")

@@ -62,6 +62,7 @@ CODES: Sequence[tuple[str, Weight, str]] = (
     ("DB-CARD-1", _SEE, r"The card leaves only \d+ MB for calls and recordings\. .*"),
     ("DB-CARD-2", _CALLS, r"The card is smaller than the image that was written to it\. .*"),
     ("DB-CARD-3", _CALLS, r"The (?:data partition|card has no data partition|box does not stand on a card)\b.*"),
+    ("DB-RESET-1", _SEE, r"The factory reset (?:could not take the passwords back|was not done)\b.*"),
     ("DB-TOML-1", _SEE, r".* on the card: .*"),
     ("DB-NET-1", _SEE, r"The box is in no network: .*"),
     ("DB-NET-2", _SEE, r"No router gave the box an address\. .*"),

@@ -11,6 +11,9 @@ from appliance.box import data_partition, reset_asked
 from appliance.box.boot_notes import tell
 from appliance.box.places import Places
 
+NOT_DONE = ("The factory reset was not done, or not wholly ({}). Calls ring. It is tried again at the next start. Have "
+            "everything deleted, or put a new card in.")
+
 
 def data(places: Places) -> None:
     """The card's last partition, grown and mended; what is wrong is left for the report."""
@@ -28,7 +31,12 @@ def reset(places: Places) -> None:
     what = reset_asked.pending(places, is_held=reset_asked.is_button_held())
     if what:
         from appliance.box import reset as doing  # the house is imported only now
-        doing.carry_out(places, what)
+        try:
+            doing.carry_out(places, what)
+        except OSError as refused:
+            sentence = NOT_DONE.format(refused)
+            print(sentence, file=sys.stderr)
+            tell(places, "reset", {"said": [sentence]})
     data_partition.make_folders(places.data)
 
 

@@ -9,23 +9,25 @@ import logging
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from appliance.box import box_file, fat
+from appliance.box import box_file, fat, people_gone
 from appliance.box.boot_notes import tell
 from appliance.box.places import Places
 from appliance.box.reset_asked import EVERYTHING, KEEP, NOTE, SEEN, cards, on_card
 from appliance.config import ConfigError
 from appliance.store.files import flush_folder, write_durably
-from appliance.update.errands import RefusedError
+from appliance.update import verbs
+from appliance.update.errands import FailedError, RefusedError
 
 log = logging.getLogger("reset")
-# What says who may open the pages; children of user go with it.
-PEOPLE = ("session", "recovery_code", "invitation", "pairing", "desk", "api_token", "user")
 SAID = {KEEP: "The box starts anew without passwords and with the router's address. Calls, texts and customers stay.",
         EVERYTHING: "The box starts anew as it came: everything on it is deleted."}
+WAITS = " The reset is done when the box is started next."
+OLD_PASSWORDS = ("The factory reset could not take the passwords back, because the store cannot be used ({}): who "
+                 "could open the pages still can. Calls ring. It is tried again at each start. Restore a backup and "
+                 "restart, or have everything deleted.")
 
 
 def ask(etc: Path, what: str) -> str:
@@ -37,24 +39,32 @@ def ask(etc: Path, what: str) -> str:
 
 
 def errand(_db: sqlite3.Connection, wanted: dict[str, Any], progress: Callable[[int, str], None],
-           etc: Path = Path("/etc/deskbell")) -> str:
-    """The verb `reset`: {"keep": "data"} or {"keep": "nothing"}. The box is started anew by whoever asked."""
+           etc: Path = Path("/etc/deskbell"), restart: Callable[[], None] = verbs.reboot) -> str:
+    """The verb `reset`: {"keep": "data"} or {"keep": "nothing"}; then the box restarts. Raises RefusedError."""
     what = {"data": KEEP, "nothing": EVERYTHING}.get(str(wanted.get("keep")), "")
     said = ask(etc, what)
     progress(100, said)
+    try:
+        restart()
+    except FailedError as refused:
+        raise FailedError(f"{refused}{WAITS}") from refused
     return said
 
 
 def carry_out(places: Places, what: str) -> None:
-    """Deletes what is to go. Cut at any point it is begun again at the next start, and ends the same."""
+    """Deletes what is to go. Cut at any point it is begun again at the next start, and ends the same.
+
+    Passwords that cannot be taken back leave the note, and a sentence for the report. Raises OSError.
+    """
     etc = places.data / "etc"
     etc.mkdir(exist_ok=True)
-    write_durably(etc / NOTE, f"{what}\n".encode())
+    _note(etc, what)
+    kept_by = ""
     if what == EVERYTHING:
         _empty(places.data, keep={"etc", "lost+found", SEEN})
         _empty(etc, keep={NOTE})
     else:
-        _forget_people(places.data / "lib")
+        kept_by = people_gone.forget(places.data / "lib")
         for file in ("network.json", "firstboot.json", "secret/wifi"):
             (etc / file).unlink(missing_ok=True)
         _reopen(etc / "box.toml")
@@ -63,10 +73,23 @@ def carry_out(places: Places, what: str) -> None:
         for asking in cards(places):
             with contextlib.suppress(OSError):
                 fat.drop(asking)
+    if kept_by:
+        tell(places, "reset", {"said": [OLD_PASSWORDS.format(kept_by)]})
+        log.error("The passwords could not be taken back (%s).", kept_by)
+        return
     (etc / NOTE).unlink()
     flush_folder(etc)
     tell(places, "reset", {"what": what})
     log.warning("A factory reset was done (%s).", what)
+
+
+def _note(etc: Path, what: str) -> None:
+    """The note that asks, unless it stands: on a full disk a reset is what makes room."""
+    wanted = f"{what}\n".encode()
+    with contextlib.suppress(OSError):
+        if (etc / NOTE).read_bytes() == wanted:
+            return
+    write_durably(etc / NOTE, wanted)
 
 
 def _empty(folder: Path, keep: set[str]) -> None:
@@ -78,23 +101,6 @@ def _empty(folder: Path, keep: set[str]) -> None:
         else:
             found.unlink()
     flush_folder(folder)
-
-
-def _forget_people(state: Path) -> None:
-    """Nobody may open the pages any more: the first-run code, a new one, does."""
-    (state / "sticker.txt").unlink(missing_ok=True)
-    if not (state / "office.db").exists():
-        return
-    try:
-        with closing(sqlite3.connect(state / "office.db")) as db, db:
-            db.execute("PRAGMA foreign_keys = 1")
-            db.execute("PRAGMA secure_delete = 1")
-            there = {row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-            for table in PEOPLE:
-                if table in there:
-                    db.execute(f"DELETE FROM {table}")
-    except sqlite3.Error as broken:
-        log.error("The passwords could not be taken back (%s).", broken)
 
 
 def _reopen(file: Path) -> None:

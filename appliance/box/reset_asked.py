@@ -19,16 +19,24 @@ HELD_S, LOOK_S = 5.0, 0.25
 
 
 def pending(places: Places, is_held: bool = False) -> str | None:
-    """"keep-data" or "everything" when a reset was asked for, by whichever way; a file on the card counts once."""
+    """"keep-data" or "everything" when a reset was asked for, by whichever way; a file on the card counts once.
+
+    One that keeps the data, and could not yet be done, stands in the way of none that deletes everything.
+    """
+    asked = {KEEP} if is_held else set[str]()
     with contextlib.suppress(OSError):
-        asked = (places.data / "etc" / NOTE).read_text().strip()
-        return asked if asked in (KEEP, EVERYTHING) else KEEP
-    if card := on_card(places):
-        mark, what = card
-        seen = places.data / SEEN
-        if not seen.exists() or seen.read_text() != mark:
-            return what
-    return KEEP if is_held else None
+        note = (places.data / "etc" / NOTE).read_bytes().strip()
+        asked.add(EVERYTHING if note == EVERYTHING.encode() else KEEP)
+    if (card := on_card(places)) and _last_seen(places) != card[0].encode():
+        asked.add(card[1])
+    return EVERYTHING if EVERYTHING in asked else KEEP if asked else None
+
+
+def _last_seen(places: Places) -> bytes:
+    try:
+        return (places.data / SEEN).read_bytes()
+    except OSError:
+        return b""
 
 
 def on_card(places: Places) -> tuple[str, str] | None:

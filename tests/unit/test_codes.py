@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.box import codes
+from appliance.box import codes, early, reset
 from appliance.box.codes import Weight
 from appliance.doors import mqtt, slips
 from hw.gsm import State
@@ -79,6 +79,8 @@ def test_the_findings_are_all_read() -> None:
      "a card of 8 GB or more.", "DB-CARD-2"),
     ("The data partition is damaged and could not be mended. Calls ring, nothing is kept. Put a new card in and "
      "restore the last backup.", "DB-CARD-3"),
+    (reset.OLD_PASSWORDS.format("file is not a database"), "DB-RESET-1"),
+    (early.NOT_DONE.format("[Errno 28] No space left on device"), "DB-RESET-1"),
     ("deskbell.toml on the card: Line 12: there is no key \"contry\" below [shop].", "DB-TOML-1"),
     ("/etc/deskbell/box.toml: Expected '=' after a key in a key/value pair (at line 3, column 5).", "DB-BOX-1"),
     ("Something new that nobody thought of. Calls go.", codes.ELSE),
