@@ -71,12 +71,13 @@ def _rows(office: Office, words: Words) -> Iterator[tuple[Any, ...]]:
     for change in changes.every(office.db, _asked("by"), _asked("what")):
         it = line(change, words)
         yield (words.local(change.at).replace(tzinfo=None), _who(change.by, words), f"{it.kind} {it.name}".strip(),
-               _one_line(it, "before"), _one_line(it, "after"))
+               _one_line(it, "before", words), _one_line(it, "after", words))
 
 
-def _one_line(it: Line, side: str) -> str:
+def _one_line(it: Line, side: str, words: Words) -> str:
     given = [(one.field, getattr(one, side)) for one in it.differences]
-    return "; ".join(f"{field}: {value}" if field else value for field, value in given if value is not None)
+    return "; ".join(words("%(what)s: %(it)s", what=field, it=value) if field else value
+                     for field, value in given if value is not None)
 
 
 def line(change: Change, words: Words) -> Line:

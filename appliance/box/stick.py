@@ -20,8 +20,8 @@ KINDS = {                          # as blkid calls it: (as the kernel calls it,
     "ext3": ("ext4", "X-mount.group=deskbell,X-mount.mode=2770"),
     "ext2": ("ext4", "X-mount.group=deskbell,X-mount.mode=2770"),
 }
-NOT_OURS = {"crypto_LUKS": "is encrypted", "BitLocker": "is encrypted by BitLocker", "apfs": "is one of a Mac",
-            "hfsplus": "is one of a Mac"}
+OF_A_MAC = ("apfs", "hfsplus")
+ENCRYPTED = ("crypto_LUKS", "BitLocker")
 TODO = "Calls and texts go on. Format it as exFAT or FAT32 on a computer, or take another one."
 
 
@@ -31,8 +31,11 @@ def refusal(name: str, kind: str) -> str:
         return ""
     if not kind:
         return f"The USB stick {name} has no file system that is known. {TODO}"
-    why = NOT_OURS.get(kind, f"has the file system {kind}, which this box does not read")
-    return f"The USB stick {name} {why}. {TODO}"
+    if kind in ENCRYPTED:
+        return f"The USB stick {name} is encrypted, and the box cannot open it. {TODO}"
+    if kind in OF_A_MAC:
+        return f"The USB stick {name} is one of a Mac, which the box does not read. {TODO}"
+    return f"The USB stick {name} has the file system {kind}, which the box does not read. {TODO}"
 
 
 def place(label: str, uuid: str, media: Path = MEDIA) -> Path:
@@ -68,7 +71,8 @@ def add(name: str, run: Path) -> str:
         where = place(_probed(device, "LABEL"), _probed(device, "UUID"))
         asked = subprocess.run(command(device, kind, where), capture_output=True, text=True, check=False)
         if asked.returncode:
-            why = f"The USB stick {name} cannot be mounted ({asked.stderr.strip()[-200:]}). {TODO}"
+            print(asked.stderr.strip()[-400:], file=sys.stderr)        # for the journal; the office has no use for it
+            why = f"The USB stick {name} cannot be read; it may be damaged. {TODO}"
     _say(run, name, why)
     return why
 

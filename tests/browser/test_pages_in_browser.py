@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import expect
 
 from appliance.people import users
+from appliance.update import bundles
+from appliance.update.bundle import Bundle
 from tests.browser.conftest import Desk
 from tests.desk import PASSWORD, Browser, Office, eventually
 
@@ -56,6 +59,30 @@ def test_nothing_scrolls_sideways(office: Office, amy: Browser, desk: Desk, widt
         if path != "/call/999":  # a browser writes a 404 on its console
             page.goto(office.url + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+@pytest.mark.parametrize("has_scripts", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize("section", ["shop", "texts", "updates"])
+def test_the_section_that_is_open_is_in_sight_in_the_row_of_sections(
+        office: Office, amy: Browser, desk: Desk, section: str, has_scripts: bool) -> None:
+    page = desk(amy, 390, 844, java_script_enabled=has_scripts).new_page()
+    page.goto(f"{office.url}/settings/{section}")
+    place = page.locator(".within .chip[aria-current]").bounding_box()
+    assert place and place["x"] >= 0 and place["x"] + place["width"] <= 390
+    top = page.locator("h1").bounding_box()
+    assert top and top["y"] > 0, "the page itself begins at its top"
+
+
+def test_earlier_updates_are_cards_on_a_telephone(office: Office, amy: Browser, desk: Desk) -> None:
+    found, now = Bundle("9.1.0", 1, "Faster.", 250_000_000, "deskbell-arm64", 4096, 4096, b"", b""), datetime.now(UTC)
+    row = bundles.add(office.db, office.box, "Amy", "upload", "one.raucb", found, now)
+    bundles.put(office.db, row, "went_back", bundles.WENT_BACK, now, "0.5.0")
+    for width in (320, 390, 1280):
+        page = desk(amy, width, 844, locale="ru-RU").new_page()
+        page.goto(f"{office.url}/update")
+        table = page.get_by_role("table")
+        expect(table.get_by_role("rowheader", name="9.1.0")).to_be_visible()
+        assert table.evaluate("it => it.parentElement.scrollWidth <= it.parentElement.clientWidth"), width
 
 
 def test_dark_follows_the_device_until_the_user_chooses(office: Office, amy: Browser, desk: Desk) -> None:

@@ -18,7 +18,7 @@ def test_what_offices_have_is_mounted_and_nothing_on_it_can_run(kind: str) -> No
 
 
 @pytest.mark.parametrize(("kind", "word"), [
-    ("crypto_LUKS", "encrypted"), ("BitLocker", "BitLocker"), ("apfs", "Mac"), ("hfsplus", "Mac"),
+    ("crypto_LUKS", "encrypted"), ("BitLocker", "encrypted"), ("apfs", "Mac"), ("hfsplus", "Mac"),
     ("btrfs", "btrfs"), ("zfs_member", "zfs_member"), ("", "no file system")])
 def test_a_strange_stick_is_told_in_a_sentence_that_says_what_to_do(kind: str, word: str) -> None:
     said = stick.refusal("sda1", kind)

@@ -1,4 +1,9 @@
 // Countries by their names in the page's language; the week's two short-cuts. The forms work without it.
+const row = document.querySelector(".within .chips"), here = row?.querySelector("[aria-current]");
+if (here && !CSS.supports("scroll-initial-target", "nearest")) {
+  row.scrollLeft += here.getBoundingClientRect().right - row.getBoundingClientRect().right + 40;
+}
+
 const language = document.documentElement.lang;
 
 for (const list of document.querySelectorAll('select[data-names="region"]')) {
