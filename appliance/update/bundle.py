@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import struct
 import subprocess
 from collections.abc import Callable
@@ -128,9 +129,9 @@ def look(path: Path, ground: Ground) -> Bundle:
     """
     if not ground.is_there:
         raise BundleError(NO_RAUC)
-    size = _size(path)
-    told = _told(path, ground)
-    bundle = _bundle(told, size, _signed_bytes(path, size))
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        bundle = _bundle(_told(path, ground), size, _signed_bytes(file, size))
     if bundle.compatible != ground.compatible:
         raise BundleError(f"This update is for another machine ({bundle.compatible}); this box is "
                           f"{ground.compatible}. It is not installed. Take the file for this machine.")
@@ -156,7 +157,7 @@ def prove(path: Path, bundle: Bundle, went: Callable[[int], None] = lambda perce
         one.update(block)
         return one.digest()
 
-    with path.open("rb") as file:
+    with opened(path) as file:
         sums, levels = bytearray(), list[bytes]()
         for done in range(0, bundle.payload_bytes, BLOCK):
             if len(block := file.read(BLOCK)) < BLOCK:
@@ -180,26 +181,51 @@ def parts(version: str) -> tuple[int, ...]:
     return (*found, *(0,) * (4 - len(found)))
 
 
-def _size(path: Path) -> int:
+def opened(path: Path, below: tuple[Path, ...] | None = None) -> BinaryIO:
+    """A bundle, by the one descriptor that is read from then on. Raises BundleError.
+
+    Neither a link, nor a pipe that would keep us waiting for ever, nor what lies elsewhere than below these folders:
+    a path may come out of the store, which is the pages' to write, and we are root.
+    """
+    if below is not None and (".." in path.parts or not any(path.is_relative_to(one) for one in below)):
+        raise BundleError(NO_BUNDLE)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            size, magic = os.fstat(descriptor).st_size, file.read(len(MAGIC))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as refused:
-        raise BundleError(f"The file cannot be read ({refused.strerror}). Copy it again, or use another stick.") \
-            from refused
+        raise _unreadable(refused) from refused
+    try:
+        _check_file(descriptor, below)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return open(descriptor, "rb")
+
+
+def _unreadable(refused: OSError) -> BundleError:
+    return BundleError(f"The file cannot be read ({refused.strerror}). Copy it again, or use another stick.")
+
+
+def _check_file(descriptor: int, below: tuple[Path, ...] | None) -> None:
+    found = os.fstat(descriptor)
+    here = Path(os.readlink(f"/proc/self/fd/{descriptor}"))          # also where a folder of the path is a link
+    is_elsewhere = below is not None and not any(here.is_relative_to(one.resolve()) for one in below)
+    if is_elsewhere or not stat.S_ISREG(found.st_mode):
+        raise BundleError(NO_BUNDLE)
+    try:
+        magic = os.pread(descriptor, len(MAGIC), 0)
+    except OSError as refused:
+        raise _unreadable(refused) from refused
     if magic != MAGIC:
         raise BundleError(NO_BUNDLE)
-    if size > MOST_BYTES:
-        raise BundleError(f"The file has {size // 1_000_000} MB; no update is that large. Nothing was changed.")
-    return size
+    if found.st_size > MOST_BYTES:
+        raise BundleError(f"The file has {found.st_size // 1_000_000} MB; no update is that large. Nothing was "
+                          "changed.")
 
 
-def _signed_bytes(path: Path, size: int) -> int:
+def _signed_bytes(file: BinaryIO, size: int) -> int:
     """Where the signature begins: its length stands in the last 8 bytes, big-endian."""
-    with path.open("rb") as file:
-        file.seek(-8, os.SEEK_END)
-        length = int(struct.unpack(">Q", file.read(8))[0])
+    file.seek(-8, os.SEEK_END)
+    length = int(struct.unpack(">Q", file.read(8))[0])
     return size - 8 - length
 
 
@@ -243,7 +269,7 @@ def copy(source: BinaryIO, target: Path, size: int, went: Callable[[int], None])
     """Brings a bundle from a stick, in pieces that leave calls their turn at the disk. Raises OSError."""
     def keep(kept: BinaryIO) -> None:
         done = 0
-        while piece := source.read(4 * 1024 * 1024):
+        while piece := source.read(min(4 * 1024 * 1024, size - done)):
             kept.write(piece)
             kept.flush()
             os.fdatasync(kept.fileno())

@@ -5,6 +5,7 @@ it stays, health.py decides.
 """
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sqlite3
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import config
+from appliance.backup import places
 from appliance.config import Box
 from appliance.update import bundle, bundles, trial, verbs
 from appliance.update.bundle import BundleError, Ground
@@ -48,6 +50,7 @@ class Means:
     rauc: tuple[str, ...] = (bundle.RAUC,)
     trial_file: Path = trial.FILE
     command_line: Path = trial.COMMAND_LINE
+    sticks: tuple[Path, ...] = places.STICKS
     restart: Callable[[], None] = verbs.reboot
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -68,6 +71,8 @@ def install(db: sqlite3.Connection, row_id: int, progress: verbs.Progress, means
         progress(12, PROVING)
         bundle.prove(path, found, lambda percent: progress(12 + percent // 12, PROVING))
     except BundleError as refused:
+        if row.source == "stick":
+            _copied(row, means).unlink(missing_ok=True)
         bundles.put(db, row.id, "failed", str(refused), means.now())
         raise RefusedError(str(refused)) from refused
     wait_for_quiet(db, progress, 20, means)
@@ -108,23 +113,28 @@ def wait_for_quiet(db: sqlite3.Connection, progress: verbs.Progress, percent: in
 
 def _here(db: sqlite3.Connection, row: bundles.Row, progress: verbs.Progress, means: Means) -> Path:
     """Where the file lies on this box; one on a stick is copied first, for a stick may be pulled."""
-    path = bundles.path(means.box, row)
+    path, folder = bundles.path(means.box, row), bundles.folder(means.box)
     if row.source != "stick":
         if not path.is_file():
             raise BundleError(GONE)
+        bundle.opened(path, (folder,)).close()
         return path
-    found = bundle.look(path, means.ground)
-    target = bundles.folder(means.box) / f"{row.id}{bundle.SUFFIX}"
-    if shutil.disk_usage(target.parent).free < found.size_bytes + ROOM_BYTES:
-        raise BundleError(f"There is no room for the update: {found.size_bytes // 1_000_000 + 32} MB are needed. "
-                          "Delete recordings or backups that nobody needs.")
-    try:
-        with path.open("rb") as source:
-            bundle.copy(source, target, found.size_bytes, lambda percent: progress(percent // 10, COPYING))
-    except OSError as broken:
-        raise BundleError(f"The stick or the disk does not work ({broken.strerror}). Nothing was changed. Try another "
-                          "stick.") from broken
-    return target
+    with bundle.opened(path, means.sticks) as source:
+        size = os.fstat(source.fileno()).st_size
+        if shutil.disk_usage(folder).free < size + ROOM_BYTES:
+            raise BundleError(f"There is no room for the update: {size // 1_000_000 + 32} MB are needed. Delete "
+                              "recordings or backups that nobody needs.")
+        try:
+            bundle.copy(source, _copied(row, means), size, lambda percent: progress(percent // 10, COPYING))
+        except OSError as broken:
+            raise BundleError(f"The stick or the disk does not work ({broken.strerror}). Nothing was changed. Try "
+                              "another stick.") from broken
+    return _copied(row, means)
+
+
+def _copied(row: bundles.Row, means: Means) -> Path:
+    """Where the bundle of a stick is copied to."""
+    return bundles.folder(means.box) / f"{row.id}{bundle.SUFFIX}"
 
 
 def _begin(made: trial.Trial, means: Means) -> None:

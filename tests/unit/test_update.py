@@ -4,6 +4,8 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import os
+import signal
 import sqlite3
 import ssl
 import subprocess
@@ -239,6 +241,56 @@ def test_a_bundle_whose_file_is_gone_is_refused_and_said(db: sqlite3.Connection,
     assert row and row.state == "failed"
     with pytest.raises(RefusedError, match="no longer there"):
         installing.install(db, row_id, lambda *_: None, installing.Means(image, Ground()))
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    (tmp_path / "media/STICK").mkdir(parents=True)
+    return tmp_path / "media/STICK"
+
+
+def waited_in_vain(*_: object) -> None:
+    raise AssertionError("the steward waits for ever")
+
+
+def refused_from(db: sqlite3.Connection, box: Box, stick: Path, path: Path, source: str = "stick") -> str:
+    """The sentence with which this path of the store, which the pages may write, is not installed; within seconds."""
+    row_id = bundles.add(db, box, "Anna", source, str(path), NEWER, NIGHT)
+    means = installing.Means(box, Ground(), ("rauc",), stick / "trial", stick / "cmdline", (stick.parent,))
+    signal.signal(signal.SIGALRM, waited_in_vain)
+    signal.alarm(20)
+    try:
+        with pytest.raises(RefusedError) as refused:
+            installing.install(db, row_id, lambda *_: None, means)
+    finally:
+        signal.alarm(0)
+    return str(refused.value)
+
+
+def test_a_pipe_a_link_or_a_file_elsewhere_is_not_copied_and_holds_up_no_errand(
+        db: sqlite3.Connection, image: Box, stick: Path, tmp_path: Path) -> None:
+    (tmp_path / "roots.raucb").write_bytes(b"hsqs, what only root may read")
+    os.mkfifo(stick / "pipe.raucb")
+    (stick / "link.raucb").symlink_to(tmp_path / "roots.raucb")
+    (stick / "folder").symlink_to(tmp_path)
+    (stick / "deep.raucb").mkdir()
+    for path in (stick / "pipe.raucb", stick / "folder/roots.raucb", stick / "../../roots.raucb",
+                 tmp_path / "roots.raucb", stick / "deep.raucb"):
+        assert refused_from(db, image, stick, path) == bundle.NO_BUNDLE, path
+    assert "cannot be read" in refused_from(db, image, stick, stick / "link.raucb")
+    assert refused_from(db, image, stick, tmp_path / "roots.raucb", "upload") == bundle.NO_BUNDLE
+    assert list(bundles.folder(image).iterdir()) == []
+
+
+def test_a_bundle_is_copied_off_its_stick_before_it_is_looked_at_and_a_bad_copy_goes(
+        db: sqlite3.Connection, image: Box, stick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (stick / "new.raucb").write_bytes(b"hsqs" + b"x" * 5000)
+    (stick / "rauc").write_text('#!/bin/sh\nfor last; do :; done\necho "$last" >"$0.asked"\nexit 1\n')
+    (stick / "rauc").chmod(0o755)
+    monkeypatch.setattr(bundle, "RAUC", str(stick / "rauc"))
+    assert refused_from(db, image, stick, stick / "new.raucb") == bundle.CUT_OFF
+    asked = Path((stick / "rauc.asked").read_text().strip())
+    assert asked.parent == bundles.folder(image) and not asked.exists()
 
 
 def test_it_waits_until_nobody_is_on_the_telephone_but_not_for_ever(db: sqlite3.Connection, image: Box) -> None:
