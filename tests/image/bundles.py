@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.image.machine import SHELL
+
 CACHE = Path("/var/cache/deskbell/image")
 HOUSE = Path("/usr/lib/deskbell")
 
@@ -18,7 +20,7 @@ def tree() -> Path:
 
 
 def made(folder: Path, version: str, epoch: int | None = None, breaks: str = "", keys: Path | None = None) -> Path:
-    """A bundle of the root with this version; `breaks` is a file of the root that says nothing any more."""
+    """A bundle of the root with this version and with our SHELL; `breaks` is a file of the root that is empty in it."""
     folder.mkdir(exist_ok=True)
     out = folder / f"deskbell-{version}{'-broken' if breaks else ''}{'' if epoch is None else f'-epoch{epoch}'}.raucb"
     if out.exists():
@@ -38,6 +40,7 @@ def made(folder: Path, version: str, epoch: int | None = None, breaks: str = "",
         os.utime(cfg, (before.st_atime, before.st_mtime))
         release = place / "usr/lib/os-release"
         release.write_text(re.sub(r"(?m)^IMAGE_VERSION=.*", f"IMAGE_VERSION={version}", release.read_text()))
+        (place / "boot/slot.env").write_text(f"slot_args={SHELL}\n")
         if breaks:
             (place / breaks).write_bytes(b"")
         said = [] if epoch is None else ["--epoch", str(epoch)]

@@ -23,10 +23,10 @@ class Partition:
 class Card:
     """A file that is the card. Its partitions are read with mtools and debugfs, without mounting anything."""
 
-    def __init__(self, image: Path, file: Path) -> None:
+    def __init__(self, image: Path, file: Path, size: int = CARD_BYTES, kernel: str = SHELL) -> None:
         self.file = cuts.copy(image, file)
-        os.truncate(file, CARD_BYTES)
-        self.give_kernel(SHELL)
+        os.truncate(file, size)
+        self.give_kernel(kernel)
 
     def partitions(self) -> list[Partition]:
         """boot, A, B, data."""
@@ -38,6 +38,11 @@ class Card:
         given = self.file.with_suffix(".txt")
         given.write_bytes(text.replace("\n", "\r\n").encode())
         self._tool("mcopy", "-o", "-i", self._fat(), given, f"::{name}")
+
+    def take(self, name: str, to: Path) -> Path:
+        """A file of the FAT partition, copied out."""
+        self._tool("mcopy", "-n", "-i", self._fat(), f"::{name}", to)
+        return to
 
     def read(self, name: str) -> str:
         """A text file of the FAT partition; "" when it is not there."""

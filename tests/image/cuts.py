@@ -66,9 +66,12 @@ def _apply(row: Write, told, disk, torn: random.Random | None) -> None:  # type:
         return
     told.seek(row.data)
     disk.seek(row.sector * SECTOR)
+    if torn is None:
+        disk.write(told.read(row.sectors * SECTOR))
+        return
     for _ in range(row.sectors):
         sector = told.read(SECTOR)
-        if torn and torn.random() < 0.5:
+        if torn.random() < 0.5:
             disk.seek(SECTOR, 1)
         else:
             disk.write(sector)

@@ -23,36 +23,41 @@ SHELL = "console=tty0 console=ttyAMA0,115200 systemd.debug_shell=hvc0"       # a
 class Machine:
     """One run of QEMU on `disk`; `run` speaks to the shell inside, `serial` is the console's log.
 
-    modem: a serial port that becomes the box's USB.
+    modem: a serial port that becomes the box's USB. fixed: the address that its text file gives it.
     """
 
     def __init__(self, disk: Path, lan: Lan, folder: Path, *, mac: str = "52:54:00:77:00:01",
-                 modem: Path | None = None, log_writes: Path | None = None, cores: int = 2) -> None:
+                 modem: Path | None = None, log_writes: Path | None = None, cores: int = 2, fixed: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.disk, self.lan, self.mac, self.serial = disk, lan, mac, folder / f"serial-{secrets.token_hex(3)}.log"
-        self._door = folder / "shell.sock"
+        self._door = folder / f"{self.serial.stem}.sock"
         self._shell: socket.socket | None = None
         self._heard = ""
         self.started = time.monotonic()
-        drive = f"driver=raw,node-name=disk,file.driver=file,file.filename={disk}"
-        blocks = ["-blockdev", drive]
-        if log_writes:
-            log_writes.touch()
-            blocks += ["-blockdev", f"driver=blklogwrites,node-name=logged,file=disk,log.driver=file,"
-                                    f"log.filename={log_writes},log-sector-size=512"]
-        usb = [] if modem is None else [
-            "-device", "qemu-xhci", "-chardev", f"serial,id=modem,path={modem}", "-device", "usb-serial,chardev=modem"]
+        self._modem, self._log_writes, self._cores, self._fixed = modem, log_writes, cores, fixed
         self._qemu = subprocess.Popen(
-            ["qemu-system-aarch64", "-accel", "tcg,thread=multi", "-M", "virt", "-cpu", "cortex-a72",
-             "-smp", str(cores), "-m", "1024", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin", "-display", "none",
-             *blocks, "-device", f"virtio-blk-device,drive={'logged' if log_writes else 'disk'}",
-             "-netdev", f"tap,id=lan,ifname={lan.port()},script=no,downscript=no",
-             "-device", f"virtio-net-device,netdev=lan,mac={mac}", "-device", "virtio-rng-device",
-             "-device", "virtio-serial-device",
-             "-chardev", f"socket,id=shell,path={self._door},server=on,wait=off",
-             "-device", "virtconsole,chardev=shell",
-             "-serial", f"file:{self.serial}", "-monitor", "none", *usb],
+            ["qemu-system-aarch64", "-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none",
+             *self.board()],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(folder / "qemu.log").open("ab"))
+
+    def board(self) -> list[str]:
+        """QEMU's words for the computer itself: its machine `virt` with Debian's U-Boot for it."""
+        blocks = ["-blockdev", f"driver=raw,node-name=disk,file.driver=file,file.filename={self.disk}"]
+        if self._log_writes:
+            self._log_writes.touch()
+            blocks += ["-blockdev", f"driver=blklogwrites,node-name=logged,file=disk,log.driver=file,"
+                                    f"log.filename={self._log_writes},log-sector-size=512"]
+        usb = [] if self._modem is None else [
+            "-device", "qemu-xhci", "-chardev", f"serial,id=modem,path={self._modem}",
+            "-device", "usb-serial,chardev=modem"]
+        return ["-M", "virt", "-cpu", "cortex-a72", "-smp", str(self._cores), "-m", "1024",
+                "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
+                *blocks, "-device", f"virtio-blk-device,drive={'logged' if self._log_writes else 'disk'}",
+                "-netdev", f"tap,id=lan,ifname={self.lan.port()},script=no,downscript=no",
+                "-device", f"virtio-net-device,netdev=lan,mac={self.mac}", "-device", "virtio-rng-device",
+                "-device", "virtio-serial-device",
+                "-chardev", f"socket,id=shell,path={self._door},server=on,wait=off",
+                "-device", "virtconsole,chardev=shell", "-serial", f"file:{self.serial}", *usb]
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +74,7 @@ class Machine:
             self._shell = None
         self._qemu.kill()
         self._qemu.wait(10)
+        self._door.unlink(missing_ok=True)
 
     def power_off(self, limit_s: float = 180.0) -> None:
         """An orderly end."""
@@ -146,6 +152,6 @@ class Machine:
     # -- from outside
 
     def address(self, limit_s: float = BOOT_LIMIT_S) -> str:
-        """What the LAN's DHCP server gave it."""
-        return str(wait_until(lambda: self.lan.address(self.mac), limit_s,
+        """What the LAN's DHCP server gave it, or its own."""
+        return self._fixed or str(wait_until(lambda: self.lan.address(self.mac), limit_s,
                               f"an address for {self.mac}; the console ends: {self.console()[-600:]}"))

@@ -1,27 +1,43 @@
 """An update by the page: the next version is tried and stays; a broken one goes by itself; a stranger's is refused."""
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import pytest
 
+from tests.desk import eventually
 from tests.image import bundles
 from tests.image.card import Card
-from tests.image.lan import Lan, wait_until
+from tests.image.lan import HOST, Lan, wait_until
 from tests.image.machine import BOOT_LIMIT_S, Machine
 from tests.image.owner import Owner
-from tests.image.test_first_boot import PASSWORD, TOML, reaches, visited
+from tests.image.test_first_boot import FROM_OUTSIDE, PASSWORD, TOML, reaches, visited
+from tests.sip import Line, Phone, State, answer
 
 UPDATE_LIMIT_S = 2400.0
 NEXT, BROKEN = "0.90.0", "0.91.0"
 
 
+ADDRESS = "192.168.77.50"
+FIXED = TOML + f"""
+[network]
+kind = "fixed"
+address = "{ADDRESS}/24"
+gateway = "{HOST}"
+"""
+NEW_NAME = "Blumen Krause & Sohn"
+CALLER = "+4915123456789"
+
+
 @pytest.fixture(scope="module")
 def box(image: Path, lan: Lan, folder: Path) -> Iterator[Machine]:
     card = Card(image, folder / "card.img")
-    card.write("deskbell.toml", TOML)
-    with Machine(card.file, lan, folder, mac="52:54:00:77:00:02") as box:
+    card.write("deskbell.toml", FIXED)
+    with Machine(card.file, lan, folder, mac="52:54:00:77:00:02", fixed=ADDRESS) as box:
         yield box
 
 
@@ -31,6 +47,40 @@ def owner(box: Machine) -> Owner:
     assert owner is not None and owner.log_in("Amy", PASSWORD).status == 303
     wait_until(lambda: box.run("fw_printenv -n BOOT_A_LEFT || true") == "3", BOOT_LIMIT_S, "the first version good")
     return owner
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the shop had before any update."""
+    sound: str
+    network: str
+
+
+@pytest.fixture(scope="module")
+def before(owner: Owner, box: Machine) -> Before:
+    """Another name on the page, and a call that was answered and recorded."""
+    owner.post("/settings/shop", {"shop_name": NEW_NAME, "country": "DE", "time_zone": "Europe/Berlin",
+                                  "language": "en"})
+    owner.post("/settings/recording", {"record_calls": "1", "recording_keep_days": "90",
+                                       "recording_free_percent": "10"})
+    eventually(lambda: "exten" in box.run("asterisk -rx 'dialplan show inside'"), FROM_OUTSIDE)
+    secret = box.run("sed -n 's/^password = //p' /etc/deskbell/asterisk/pjsip_box.conf").splitlines()[0]
+    with (Line((HOST, 5070), box=(ADDRESS, 5060)) as line,
+          Phone("101", secret, (ADDRESS, 5060), HOST).register(limit_s=FROM_OUTSIDE) as phone):
+        phone.manner = answer(tone_hz=440)
+        leg = line.call(CALLER, tone_hz=1000).until(State.TALKING, FROM_OUTSIDE)
+        wait_until(lambda: len(leg.sound.heard) >= 3 * 8000, FROM_OUTSIDE, "three seconds of talk")
+        leg.hang_up()
+    eventually(lambda: owner.get("/recording/1").status == 200, FROM_OUTSIDE)
+    return Before(hashlib.sha256(owner.get("/recording/1").body).hexdigest(), box.run("cat /etc/deskbell/network.json"))
+
+
+def still_has(owner: Owner, box: Machine, before: Before) -> None:
+    """AssertionError unless settings, recordings and network are as they were."""
+    assert escape(NEW_NAME) in owner.get("/").text, "the settings are gone"
+    assert hashlib.sha256(owner.get("/recording/1").body).hexdigest() == before.sound, "the recording is another"
+    assert box.run("cat /etc/deskbell/network.json") == before.network
+    assert ADDRESS in box.run("ip -4 -o address show")
 
 
 def install(owner: Owner, file: Path) -> None:
@@ -62,18 +112,18 @@ def test_a_bundle_that_may_not_be_is_refused_in_a_sentence(wrong: str, owner: Ow
     assert "Traceback" not in answer.text
 
 
-def test_the_next_version_is_tried_and_stays(owner: Owner, box: Machine, folder: Path) -> None:
-    owner.post("/settings/shop", {"shop_name": "Blumen Krause", "country": "DE", "time_zone": "Europe/Berlin"})
+def test_the_next_version_is_tried_and_stays(owner: Owner, box: Machine, folder: Path, before: Before) -> None:
     install(owner, bundles.made(folder, NEXT))
     wait_until(lambda: runs(owner, NEXT), UPDATE_LIMIT_S, f"{NEXT} up; the console ends: {box.console()[-600:]}")
     wait_until(lambda: "Runs well" in owner.get("/update").text, UPDATE_LIMIT_S, "the new version called good")
     assert "Place B of two" in owner.get("/update").text
-    assert "Blumen Krause" in owner.get("/").text, "the settings are gone"
+    still_has(owner, box, before)
 
 
-def test_a_version_whose_exchange_does_not_start_goes_by_itself(owner: Owner, box: Machine, folder: Path) -> None:
+def test_a_version_whose_exchange_does_not_start_goes_by_itself(owner: Owner, box: Machine, folder: Path,
+                                                                before: Before) -> None:
     install(owner, bundles.made(folder, BROKEN, breaks="usr/sbin/asterisk"))
     wait_until(lambda: reaches(owner) and "Went back" in owner.get("/update").text, UPDATE_LIMIT_S * 2,
                f"back to {NEXT}; the console ends: {box.console()[-600:]}")
     assert runs(owner, NEXT) and "Place B of two" in owner.get("/update").text
-    assert "Blumen Krause" in owner.get("/").text
+    still_has(owner, box, before)
