@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import itertools
 import json
+import os
 import re
 import shutil
 import socket
@@ -20,10 +23,14 @@ from urllib.parse import urlencode
 from appliance import config
 from appliance.people import users
 from appliance.store import db as store
+from web import auth, firstwords
+from web.language import Languages
 from web.server import Server
 
 PASSWORD = "four words in a row"
 LIMIT_S = 10.0
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = itertools.cycle(range(12_000 + WORKER % 8 * 2_500, 14_500 + WORKER % 8 * 2_500))
 
 
 def box_at(folder: Path, **more: object) -> config.Box:
@@ -51,11 +58,22 @@ def new_store() -> Path:
     return path
 
 
+@cache
+def hashed(password: str = PASSWORD) -> str:
+    """Its hash, which takes argon2 its time: made once for all offices."""
+    return users.hash_password(password)
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nothing uses now, and that nothing else here takes before it is listened on.
+
+    Below those that the kernel hands out, and of a range that is this worker's own (pytest-xdist's gw0, gw1…).
+    """
+    while True:
+        port = next(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def eventually[T](ask: Callable[[], T], limit_s: float = LIMIT_S) -> T:
@@ -96,12 +114,19 @@ class Office:
         browser = Browser(self.server.port)
         if logged_in:
             if users.is_first_run(self.db):
-                browser.set_up(self.box)
-                with store.write(self.db) as db:  # its first steps are long done
-                    db.execute("DELETE FROM setting WHERE key = 'wizard'")
+                browser.cookies[auth.COOKIE] = self.opened()
             else:
                 browser.log_in()
         return browser
+
+    def opened(self) -> str:
+        """Amy's cookie, in a store as it is long after Browser.set_up; test_login compares them."""
+        now, words = datetime.now(UTC), Languages(self.box.zone, self.box.language).choose(None, "")
+        with store.write(self.db) as db:
+            row = db.execute("INSERT INTO user (name, password_hash, created_at, role) VALUES ('Amy', ?, ?, 'owner') "
+                             "RETURNING id", (hashed(), store.iso(now))).fetchone()
+            firstwords.settle(db, self.box, words, now)
+        return auth.log_in(self.db, row["id"], now, "127.0.0.1")
 
     def call(
         self,

@@ -20,7 +20,7 @@ from appliance.people import users
 from appliance.store import db as store
 from tests.browser.conftest import FLAGS, Desk
 from tests.browser.test_pop import phone_of, ready
-from tests.desk import PASSWORD, Browser, Office, eventually
+from tests.desk import Browser, Office, eventually, hashed
 
 TRUTH_MS = 2000       # after a sleep or a restart each desk shows the truth within this
 
@@ -30,7 +30,7 @@ def ben(office: Office, amy: Browser) -> Browser:
     """A colleague with the workshop's telephone; the counter's is Amy's."""
     with store.write(office.db) as db:
         user_id = users.add(db, "Ben", "staff", datetime.now(UTC), extension="102")
-        users.set_password(db, user_id, users.hash_password(PASSWORD))
+        users.set_password(db, user_id, hashed())
     phone_of(office, "Amy", "101")
     browser = Browser(office.server.port)
     browser.log_in("Ben")

@@ -5,20 +5,16 @@ from datetime import UTC, datetime
 
 from appliance.people import users
 from appliance.store import db as store
-from tests.desk import PASSWORD, Browser, Office
-
-HASHED: dict[str, str] = {}
+from tests.desk import PASSWORD, Browser, Office, hashed
 
 
 def somebody(office: Office, name: str, role: str, password: str = PASSWORD) -> Browser:
     """A user of this role, logged in; the first user is made when there is none."""
     if users.is_first_run(office.db):
         office.browser()
-    if password not in HASHED:
-        HASHED[password] = users.hash_password(password)      # argon2 takes its time: once for all tests
     with store.write(office.db) as db:
         user_id = users.add(db, name, role, datetime.now(UTC))
-        users.set_password(db, user_id, HASHED[password])
+        users.set_password(db, user_id, hashed(password))
     browser = office.browser(logged_in=False)
     assert browser.log_in(name, password).status == 303
     return browser

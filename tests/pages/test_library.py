@@ -14,9 +14,9 @@ import pytest
 
 from appliance import settings
 from appliance.calls import packing, retention
-from appliance.people import changes, users
+from appliance.people import changes
 from appliance.store import db as store
-from tests.desk import PASSWORD, Browser, Office
+from tests.desk import Browser, Office, hashed
 from tests.unit.conftest import small_disk  # noqa: F401
 from web import decoded
 
@@ -32,7 +32,7 @@ def other(office: Office, name: str, role: str) -> Browser:
     with store.write(office.db) as db:
         db.execute(
             "INSERT INTO user (name, password_hash, created_at, role) VALUES (?, ?, ?, ?)",
-            (name, users.HASHER.hash(PASSWORD), store.iso(datetime.now(UTC)), role),
+            (name, hashed(), store.iso(datetime.now(UTC)), role),
         )
     browser = Browser(office.server.port)
     assert browser.log_in(name).status == 303

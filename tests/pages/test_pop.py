@@ -13,7 +13,7 @@ from appliance import config
 from appliance.calls import known, owed
 from appliance.people import seats, users
 from appliance.store import db as store
-from tests.desk import PASSWORD, Browser, Office, box_at
+from tests.desk import Browser, Office, box_at, hashed
 
 JSON = {"Accept": "application/json"}
 MARGARET = "+4915123456789"
@@ -40,7 +40,7 @@ def phone_of(office: Office, extension: str | None) -> None:
 
 def staff(office: Office, name: str) -> Browser:
     with store.write(office.db) as db:
-        users.set_password(db, users.add(db, name, "staff", datetime.now(UTC)), users.hash_password(PASSWORD))
+        users.set_password(db, users.add(db, name, "staff", datetime.now(UTC)), hashed())
     browser = Browser(office.server.port)
     browser.log_in(name)
     return browser
