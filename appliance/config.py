@@ -237,9 +237,15 @@ def _check_lines(box: Box) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9]{0,19}", trunk.key) or trunk.key in TAKEN:
             raise ConfigError(f"key = {trunk.key!r}: a trunk's key is a small letter and up to 19 more or digits, "
                               "such as \"line1\"" + (f"; {trunk.key!r} is taken." if trunk.key in TAKEN else "."))
-        if not re.fullmatch(r"[A-Za-z0-9.\-]+(:\d{1,5})?", trunk.gateway):
+        if not is_gateway(trunk.gateway):
             raise ConfigError(f"gateway = {trunk.gateway!r}: write the gateway's address, "
                               "such as \"192.168.1.20:5062\".")
+
+
+def is_gateway(address: str) -> bool:
+    """Whether it is a host, or an IPv4 address, with or without a port from 1 to 65535."""
+    fits = re.fullmatch(r"[A-Za-z0-9.\-]+(?::([0-9]{1,5}))?", address)
+    return fits is not None and 0 < int(fits[1] or 5060) < 65536
 
 
 def _check_modems(box: Box) -> None:

@@ -14,13 +14,13 @@ from appliance.box import firstboot_text
 from appliance.box.firstboot_text import Line, Remark
 from appliance.box.licences import HOUSE
 from appliance.box.network_files import is_wifi_password
+from appliance.config import is_gateway
 from appliance.people import numbers, users
 from appliance.texts import sims
 
 LANGUAGES = {"english": "en", "german": "de", "deutsch": "de", "russian": "ru", "french": "fr", "français": "fr",
              "spanish": "es", "español": "es", "italian": "it", "italiano": "it", "dutch": "nl", "polish": "pl",
              "turkish": "tr", "chinese": "zh", "portuguese": "pt"}
-GATEWAY = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?")
 MOST_TELEPHONES = 30
 
 
@@ -121,7 +121,7 @@ def _wifi_name(given: str) -> str:
 
 def _gateway(given: str) -> str:
     given = re.sub(r"^sips?:(//)?", "", given)
-    if not GATEWAY.fullmatch(given) or int(given.partition(":")[2] or 1) > 65535:
+    if not is_gateway(given):
         raise _Slip(f"is the address of the line's gateway, such as \"192.168.1.20:5062\", not \"{given}\"")
     return given
 

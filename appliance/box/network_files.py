@@ -161,8 +161,13 @@ def keep(places: Places, network: Network, wifi_password: str | None = None) -> 
 
 
 def is_wifi_password(given: str) -> bool:
-    """Whether it can be the password of a Wi-Fi (IEEE 802.11, a passphrase); a line's end never is in one."""
-    return len(given) >= 8 and len(given.encode()) <= 63 and given.isprintable()
+    """Whether it can be the password of a Wi-Fi (IEEE 802.11: a passphrase, or the key); no line's end is in one."""
+    return is_key(given) or len(given) >= 8 and len(given.encode()) <= 63 and given.isprintable()
+
+
+def is_key(given: str) -> bool:
+    """Whether it is the key of a Wi-Fi itself, 256 bits in hex, as a passphrase never is."""
+    return re.fullmatch("[0-9A-Fa-f]{64}", given) is not None
 
 
 def files(network: Network, wifi_password: str = "") -> dict[str, str]:
@@ -186,8 +191,12 @@ def _networkd(kind: str, network: Network, metric: int) -> str:
 
 
 def _supplicant(wifi: Wifi, password: str) -> str:
-    """WPA2 and WPA3 by the same password. The name stands in hex: it may hold any letter."""
-    way = (f"key_mgmt=WPA-PSK WPA-PSK-SHA256 SAE\n ieee80211w=1\n psk=\"{password}\"" if password
+    """WPA2 and WPA3 by the same password; by a key WPA2 alone, for SAE wants the passphrase. A key has no quotes.
+
+    The name stands in hex: it may hold any letter. wpa_supplicant.conf(5), psk.
+    """
+    way = (f"key_mgmt=WPA-PSK WPA-PSK-SHA256\n ieee80211w=1\n psk={password}" if is_key(password)
+           else f"key_mgmt=WPA-PSK WPA-PSK-SHA256 SAE\n ieee80211w=1\n psk=\"{password}\"" if password
            else "key_mgmt=NONE")
     country = f"country={wifi.country}\n" if wifi.country else ""
     return f"{country}network={{\n ssid={wifi.name.encode().hex()}\n scan_ssid=1\n {way}\n}}\n"

@@ -68,6 +68,8 @@ def test_a_slip_is_told_with_its_line_and_what_is_right(line: str, told: str) ->
     ('[owner]\npassword = "short"', "password has at least 12 characters."),
     ("[sim]\npin = 0123", "pin lacks its quotation marks"),
     ('[sim]\npin = "12"', "pin is 4 to 8 digits"),
+    ('[line]\ngateway = "192.168.1.9:0"', "gateway is the address of the line's gateway"),
+    ('[line]\ngateway = "192.168.1.9:٥٠٦٠"', "gateway is the address of the line's gateway"),
     ('[line]\ngateway = "192.168.1.9:99999"', "gateway is the address of the line's gateway"),
     ('[[telephone]]\nname = "Counter"', "this telephone has a name and no number"),
     ('[[telephone]]\nnumber = "101"\n[[telephone]]\nnumber = "101"', "the telephone 101 is there already"),

@@ -79,6 +79,16 @@ def test_a_wifi_of_any_letters_is_joined_by_wpa2_or_wpa3() -> None:
     assert "key_mgmt=NONE" in network_files.files(Network(wifi=Wifi("open", "")))["wpa_supplicant.conf"]
 
 
+def test_a_wifi_is_joined_by_its_key_too_which_stands_without_quotes(tmp_path: Path) -> None:
+    key = "0123456789abcdefABCDEF9876543210" * 2
+    made = network_files.files(Network(wifi=Wifi("Laden", "DE")), key)["wpa_supplicant.conf"]
+    assert f" psk={key}\n" in made and "SAE" not in made
+    network_files.keep(Places(tmp_path), Network(), key)
+    for none in (key[:-1] + "g", key + "0", "x" * 64):
+        with pytest.raises(network_files.NetworkError):
+            network_files.keep(Places(tmp_path), Network(), none)
+
+
 def test_systemd_understands_each_line() -> None:
     """networkd passes over what it does not know, so its own words are held against what it knows."""
     keys = {line.partition("=")[0] for network in (Network(), network_files.parse(FIXED))
