@@ -181,6 +181,11 @@ def test_the_sentences_about_passwords_name_the_real_limits() -> None:
     assert str(users.MAX_NAME) in users.NAME_LIMIT
 
 
+def test_every_value_of_a_sentence_from_below_has_its_number() -> None:
+    """A finished sentence is known again by {0} {1}…; with {} nobody would ever read its translation."""
+    assert not [message for message, _, _ in messages.messages() if "{}" in message]
+
+
 PLURALS = {"zh": 1, "ru": 3, "fr": 2}
 HOLDS = re.compile(r"%\(\w+\)[a-z]|%%|\{\d\}|</?[a-z]+>")
 
