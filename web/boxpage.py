@@ -102,7 +102,7 @@ def _places(office: Office) -> Places:
 
 def _work(office: Office) -> Work | None:
     """What is being done, or ended lately."""
-    it = errands.latest(office.db)
+    it = errands.as_seen(errands.latest(office.db), office.box)
     if it is None or not it.is_open and it.ended_at and office.clock() - it.ended_at > SHOWN_FOR:
         return None
     return _told(office, it)

@@ -58,7 +58,8 @@ def routes(app: bottle.Bottle, office: Office) -> None:
 
 def _page(office: Office, problem: str = "") -> str:
     db, now, here = office.db, office.clock(), Ground()
-    teller, errand, row = Teller(office, now), errands.latest(db, "update"), bundles.waiting(db)
+    teller, errand, row = Teller(office, now), errands.as_seen(errands.latest(db, "update"), office.box), \
+        bundles.waiting(db)
     lines = [_line(office, teller, it) for it in bundles.history(db)]
     if errand and errand.is_open and errand.state == "waiting" and now - errand.at > errands.OLDEST:
         errand = None                                       # no steward came

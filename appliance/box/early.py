@@ -11,8 +11,8 @@ from appliance.box import data_partition, reset_asked
 from appliance.box.boot_notes import tell
 from appliance.box.places import Places
 
-NOT_DONE = ("The factory reset was not done, or not wholly ({0}). Calls ring. It is tried again at the next start. Have "
-            "everything deleted, or put a new card in.")
+NOT_DONE = ("The factory reset was not done, or not wholly ({0}). Calls ring. It is tried again at the next start. "
+            "Have everything deleted, or put a new card in.")
 
 
 def data(places: Places) -> None:

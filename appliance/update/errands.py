@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from appliance.calls import room
 from appliance.config import Box
 from appliance.people import changes
 from appliance.store import db as store
@@ -26,6 +27,11 @@ AT_WORK = "The box is at it already. Wait until it has ended."
 CUT_OFF = "It was cut off in the middle. Look whether it was done, then ask again."
 TOO_OLD = "It waited too long and was not done. Ask again."
 OTHER_BOOT = "The box was started anew before it came to it, so it was not done. Ask again."
+NOT_WRITTEN = ("The order could not be written down, so nothing was done ({0}). Delete recordings or backups that nobody "
+               "needs, then ask again.")
+FULL = ("The disk is full, so the box cannot write down how far it is. Delete recordings or backups that nobody needs. "
+        "Telephones ring as always.")
+SCARCE_BYTES = 1_000_000
 UNKNOWN = "The box does not know this order. It was not done."
 
 
@@ -79,6 +85,8 @@ def ask(db: sqlite3.Connection, box: Box, by: str, kind: str, wanted: dict[str, 
             changes.record(db, by, f"errand {kind}", None, {"kind": kind}, now, errand_id)
     except sqlite3.IntegrityError:
         raise ErrandError(AT_WORK) from None
+    except sqlite3.OperationalError as full:
+        raise ErrandError(NOT_WRITTEN.format(full)) from full
     knock(box)
     assert errand_id is not None
     return errand_id
@@ -92,6 +100,15 @@ def latest(db: sqlite3.Connection, kind: str = "") -> Errand | None:
     """The last one that was asked for, of this kind or of any."""
     return _one(db.execute("SELECT * FROM errand WHERE kind = ? OR ? = '' ORDER BY id DESC LIMIT 1",
                            (kind, kind)).fetchone())
+
+
+def as_seen(it: Errand | None, box: Box) -> Errand | None:
+    """The errand for a page: while the disk is full its row stands still, and it says so."""
+    try:
+        is_full = it is not None and it.is_open and room.disk(box.state).free_bytes < SCARCE_BYTES
+    except OSError:
+        is_full = False
+    return replace(it, said=FULL) if it and is_full else it
 
 
 def this_boot(box: Box) -> str | None:

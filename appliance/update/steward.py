@@ -29,6 +29,8 @@ log = logging.getLogger("steward")
 
 Find = Callable[[str], verbs.Verb | None]
 SAID_EVERY_S = 0.5
+FULL_S = 10.0                    # a disk that is full: so long until it is asked again
+BROKEN_S = 60.0                  # a store that cannot be used; then systemd starts us anew
 NEXT = "SELECT * FROM errand WHERE state = 'waiting' ORDER BY id LIMIT 1"
 
 
@@ -36,8 +38,8 @@ class LeavingError(Exception):
     """The system goes down: what runs is said to be cut off, what waits is refused by the next boot."""
 
 
-def run(box: Box | None = None) -> int:
-    """Serves what waits. The exit code: 0, also when there was nothing to do."""
+def run(box: Box | None = None, broken_s: float = BROKEN_S) -> int:
+    """Serves what waits. The exit code: 0, also when there was nothing to do; 1 while the store cannot be used."""
     box = box or config.read()
     with _alone(box) as is_alone:
         if not is_alone:
@@ -48,14 +50,22 @@ def run(box: Box | None = None) -> int:
             stop.set()              # not at once: who has just ordered a restart writes that down first
 
         signal.signal(signal.SIGTERM, stopped)
-        db = store.connect(box.store)
         try:
-            settle(db, datetime.now(UTC))
-            while not stop.is_set() and _take_knock(box) | serve(db, box, verbs.verb, lambda: datetime.now(UTC), stop):
-                pass
-        finally:
-            db.close()
+            _attend(box, stop)
+        except (sqlite3.Error, store.StoreError) as broken:
+            log.error("The errands of the pages wait: the store cannot be used (%s). Telephones ring.", broken)
+            return 0 if stop.wait(broken_s) else 1        # not at once: nobody is helped by twenty starts a minute
     return 0
+
+
+def _attend(box: Box, stop: threading.Event) -> None:
+    db = store.connect(box.store)
+    try:
+        settle(db, datetime.now(UTC))
+        while not stop.is_set() and _take_knock(box) | serve(db, box, verbs.verb, lambda: datetime.now(UTC), stop):
+            pass
+    finally:
+        db.close()
 
 
 def settle(db: sqlite3.Connection, now: datetime) -> None:
@@ -79,12 +89,24 @@ def serve(db: sqlite3.Connection, box: Box, find: Find, clock: Callable[[], date
                 continue
         state, said = _do(db, box, row, find, clock(), stop)
         log.info("%s, asked by %s: %s. %s", row["kind"], row["by_user"], state, said)
-        with store.write(db):
-            db.execute("""
-                UPDATE errand
-                SET state = ?, said = ?, wanted = '{}', ended_at = ?, progress = iif(? = 'done', 100, progress)
-                WHERE id = ?""", (state, said, store.iso(clock()), state, row["id"]))
+        _end(db, row["id"], state, said, clock(), stop)
     return was_one
+
+
+def _end(db: sqlite3.Connection, errand_id: int, state: str, said: str, now: datetime, stop: threading.Event) -> None:
+    """Writes how it went, as soon as the disk takes it: it was done, and would be said to have been cut off."""
+    while True:
+        try:
+            with store.write(db):
+                db.execute("""
+                    UPDATE errand
+                    SET state = ?, said = ?, wanted = '{}', ended_at = ?, progress = iif(? = 'done', 100, progress)
+                    WHERE id = ?""", (state, said, store.iso(now), state, errand_id))
+            return
+        except sqlite3.OperationalError as full:
+            log.warning("How the errand went cannot be written yet (%s).", full)
+            if stop.wait(FULL_S):
+                return
 
 
 def _do(db: sqlite3.Connection, box: Box, row: sqlite3.Row, find: Find, now: datetime,

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,6 +106,62 @@ def test_how_far_it_is_may_be_lost_on_a_full_disk_but_not_what_is_being_done(db:
     steward.serve(db, booted, find, lambda: NOW)
     done = errands.read(db, errand_id)
     assert done and (done.state, done.said) == ("done", "Done.")
+
+
+def test_on_a_full_disk_what_was_done_is_said_as_soon_as_there_is_room(db: sqlite3.Connection, booted: Box) -> None:
+    errand_id = errands.ask(db, booted, "Anna", "network", {}, NOW)
+    seen = list[str]()
+
+    class Room(threading.Event):
+        """Somebody deletes recordings while the steward waits."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout and timeout > 3, "twenty starts a minute help nobody"
+            it = errands.read(db, errand_id)
+            seen.append(it.state if it else "")
+            db.execute("PRAGMA query_only = 0")
+            return False
+
+    def find(_kind: str) -> verbs.Verb:
+        def does(its: sqlite3.Connection, _wanted: dict[str, Any], _progress: verbs.Progress) -> str:
+            its.execute("PRAGMA query_only = 1")
+            return "Done."
+        return does
+
+    steward.serve(db, booted, find, lambda: NOW, Room())
+    done = errands.read(db, errand_id)
+    assert seen == ["running"] and done and (done.state, done.said) == ("done", "Done.")
+
+
+def test_a_store_that_cannot_be_used_is_waited_for_before_systemd_starts_the_steward_anew(
+        db: sqlite3.Connection, booted: Box) -> None:
+    db.close()
+    for left in booted.state.glob("office.db-*"):
+        left.unlink()
+    booted.store.write_bytes(b"garbage, not a store\n" * 999)
+    began = time.monotonic()
+    assert steward.run(booted, broken_s=0.2) == 1 and time.monotonic() - began >= 0.2
+    assert steward.BROKEN_S >= 60 / 4
+
+
+def test_while_the_disk_is_full_the_page_says_why_nothing_moves(db: sqlite3.Connection, booted: Box,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    errands.ask(db, booted, "Anna", "network", {}, NOW)
+    assert (it := errands.as_seen(errands.latest(db), booted)) and it.said is None
+    told = os.statvfs(booted.state)
+    monkeypatch.setattr(os, "statvfs", lambda _path: os.statvfs_result((*told[:4], 0, *told[5:10])))
+    assert (it := errands.as_seen(errands.latest(db), booted)) and it.said == errands.FULL
+    monkeypatch.undo()
+    serve(db, booted, Verbs())
+    monkeypatch.setattr(os, "statvfs", lambda _path: os.statvfs_result((*told[:4], 0, *told[5:10])))
+    assert (it := errands.as_seen(errands.latest(db), booted)) and it.said == "Done."
+
+
+def test_an_order_that_finds_no_room_is_refused_in_a_sentence(db: sqlite3.Connection, booted: Box) -> None:
+    db.execute("PRAGMA query_only = 1")
+    with pytest.raises(ErrandError, match="could not be written down, so nothing was done"):
+        errands.ask(db, booted, "Anna", "network", {}, NOW)
+    assert not errands.knocker(booted).exists()
 
 
 def test_an_errand_of_another_boot_is_never_done(db: sqlite3.Connection, booted: Box) -> None:
