@@ -27,8 +27,8 @@ AT_WORK = "The box is at it already. Wait until it has ended."
 CUT_OFF = "It was cut off in the middle. Look whether it was done, then ask again."
 TOO_OLD = "It waited too long and was not done. Ask again."
 OTHER_BOOT = "The box was started anew before it came to it, so it was not done. Ask again."
-NOT_WRITTEN = ("The order could not be written down, so nothing was done ({0}). Delete recordings or backups that nobody "
-               "needs, then ask again.")
+NOT_WRITTEN = ("The order could not be written down, so nothing was done ({0}). Delete recordings or backups that "
+               "nobody needs, then ask again.")
 FULL = ("The disk is full, so the box cannot write down how far it is. Delete recordings or backups that nobody needs. "
         "Telephones ring as always.")
 SCARCE_BYTES = 1_000_000
