@@ -15,7 +15,7 @@ from appliance.texts import campaigns, canary, guards
 
 LEASE = timedelta(minutes=2)        # how long texts go without the clock looking again
 RENEW = timedelta(minutes=1)
-GONE_QUIET = "The box was off while it ran; {} texts still wait. Press Resume to send them now, or Stop."
+GONE_QUIET = "The box was off while it ran; {0} texts still wait. Press Resume to send them now, or Stop."
 
 
 def renew(db: sqlite3.Connection, box: Box, set_: Settings, campaign: sqlite3.Row, now: datetime) -> None:

@@ -24,7 +24,7 @@ BATCH = 100                         # texts in a write(): their fsync must not d
 OFF = "The box was off then, or did not know the time."
 # What only a foreign hand can have written.
 UNREADABLE = (schedule.ScheduleError, LookupError, TypeError, ValueError, OverflowError)
-UNREADABLE_WORDS = "It cannot be read ({}), so nothing of it goes. Stop it and write it anew."
+UNREADABLE_WORDS = "It cannot be read ({0}), so nothing of it goes. Stop it and write it anew."
 NOBODY = "Nobody is in it any more who may be texted, so nobody was."
 
 

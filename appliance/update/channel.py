@@ -35,7 +35,7 @@ WINDOW = timedelta(hours=2)
 TIMEOUT_S = 30.0
 MOST_JSON = 64 * 1024
 SHA256 = re.compile(r"[0-9a-f]{64}")
-ANSWERS_NOT = "The address of the updates does not answer ({}). It is tried again tomorrow night."
+ANSWERS_NOT = "The address of the updates does not answer ({0}). It is tried again tomorrow night."
 MAKES_NO_SENSE = "The address of the updates serves something else. Check it on the page Update."
 
 
