@@ -82,14 +82,14 @@ def owner(box: Machine) -> Owner:
     return owner
 
 
-def test_every_unit_is_up_and_asterisk_was_before_the_pages(owner: Owner, box: Machine) -> None:
+def test_every_unit_is_up_and_calls_were_taken_before_the_pages_came(owner: Owner, box: Machine) -> None:
     eventually(lambda: "running" in box.run("systemctl is-system-running || true"), FROM_OUTSIDE)
     assert box.run("systemctl --failed --no-legend --plain") == ""
     since = {unit: int(box.run(f"systemctl show -P ActiveEnterTimestampMonotonic {unit}"))
              for unit in ("asterisk.service", "deskbell-calls.service", "deskbell-web.service")}
     print(f"\nready for calls {since['deskbell-calls.service'] / 1e6:.1f} s after the kernel's start, "
           f"pages {since['deskbell-web.service'] / 1e6:.1f} s")
-    assert 0 < since["asterisk.service"] <= since["deskbell-calls.service"] <= since["deskbell-web.service"]
+    assert 0 < max(since["asterisk.service"], since["deskbell-calls.service"]) <= since["deskbell-web.service"]
 
 
 def test_the_root_is_read_only_and_data_fills_the_card(box: Machine, card: Card) -> None:
