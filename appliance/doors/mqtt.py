@@ -38,9 +38,9 @@ SENSORS: dict[str, tuple[str, str, dict[str, str]]] = {      # key in the state:
     "signal_dbm": ("SIM signal", "mdi:signal", {"device_class": "signal_strength", "unit_of_measurement": "dBm",
                                                "state_class": "measurement", "entity_category": "diagnostic"})}
 BROKER = ("mqtt_host", "mqtt_port", "mqtt_tls", "mqtt_user", "mqtt_password", "mqtt_names")
-REFUSED = "The MQTT broker {host} refuses us ({why}). Calls and texts go on. Look at name and password on the page " \
+REFUSED = "The MQTT broker {0} refuses us ({1}). Calls and texts go on. Look at name and password on the page " \
           "Programs."
-SILENT = "The MQTT broker {host} does not answer. Calls and texts go on; it is tried again each minute."
+SILENT = "The MQTT broker {0} does not answer. Calls and texts go on; it is tried again each minute."
 
 
 class Mqtt:
@@ -110,17 +110,17 @@ class Mqtt:
 
         def connected(_c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
             self._is_on = not reason.is_failure
-            self._trouble = REFUSED.format(host=wanted.mqtt_host, why=reason) if reason.is_failure else None
+            self._trouble = REFUSED.format(wanted.mqtt_host, reason) if reason.is_failure else None
             self._news.set()
 
         def gone(*_: Any) -> None:
             self._is_on = False
-            self._trouble = self._trouble or SILENT.format(host=wanted.mqtt_host)
+            self._trouble = self._trouble or SILENT.format(wanted.mqtt_host)
         client.on_connect, client.on_disconnect, client.on_connect_fail = connected, gone, gone
         try:
             client.connect_async(wanted.mqtt_host, wanted.mqtt_port, KEEPALIVE_S)
         except ValueError:
-            self._trouble = SILENT.format(host=wanted.mqtt_host)
+            self._trouble = SILENT.format(wanted.mqtt_host)
             return
         client.loop_start()
         self._client = client

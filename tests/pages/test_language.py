@@ -184,7 +184,8 @@ def test_the_sentences_about_passwords_name_the_real_limits() -> None:
 def test_every_value_of_a_sentence_from_below_has_its_number() -> None:
     """A finished sentence is known again by {0} {1}…; with {} nobody would ever read its translation."""
     about_braces = "The text holds {} without a field's name."
-    assert not [message for message, _, _ in messages.messages() if "{}" in message.removeprefix(about_braces)]
+    assert not [message for message, _, place in messages.messages() if "{}" in message.removeprefix(about_braces)
+                or place == "mqtt.py" and re.search(r"{[a-z]+}", message)]
 
 
 PLURALS = {"zh": 1, "ru": 3, "fr": 2}

@@ -73,8 +73,8 @@ def test_the_findings_are_all_read() -> None:
     ("The telephone 101 has an emergency number of RU. Who dials 101 inside reaches the emergency service instead.",
      "DB-PHONE-2"),
     (slips.STUCK, "DB-PRINTER-1"),
-    (mqtt.SILENT.format(host="broker"), "DB-MQTT-1"),
-    (mqtt.REFUSED.format(host="broker", why="bad password"), "DB-MQTT-1"),
+    (mqtt.SILENT.format("broker"), "DB-MQTT-1"),
+    (mqtt.REFUSED.format("broker", "bad password"), "DB-MQTT-1"),
     ("The card is smaller than the image that was written to it. Calls ring, nothing is kept. Write the image to "
      "a card of 8 GB or more.", "DB-CARD-2"),
     ("The data partition is damaged and could not be mended. Calls ring, nothing is kept. Put a new card in and "
