@@ -16,7 +16,7 @@ from appliance.box import wallclock
 from appliance.calls import phone
 from appliance.calls.bell import look_up
 from appliance.calls.events import announce
-from appliance.calls.ledger import Entry, LedgerError, call_from
+from appliance.calls.ledger import Entry, LedgerError, OwnCallError, call_from
 from appliance.calls.records import Call, Presentation
 from appliance.config import Box
 from appliance.people import numbers, tombstones
@@ -163,7 +163,8 @@ def _recompute(db: sqlite3.Connection, box: Box, boot: int, linkedid: str, now: 
         call = call_from([Entry(*row) for row in rows], {trunk.key for trunk in box.trunks}, is_cut,
                          asked.target if asked else None)
     except LedgerError as wrong:
-        log.warning("Passed over: %s.", wrong)
+        is_own = isinstance(wrong, OwnCallError)         # every few seconds while a new version is on trial
+        log.log(logging.DEBUG if is_own else logging.WARNING, "Passed over: %s.", wrong)
         return _end_without_rows(db, box, boot, linkedid, now) if is_cut else None
     if _is_forgotten(db, box, call, now):
         db.execute("DELETE FROM ledger_event WHERE boot = ? AND linkedid = ?", (boot, linkedid))

@@ -58,6 +58,10 @@ class LedgerError(Exception):
     """The rows make no call; the text says which and why."""
 
 
+class OwnCallError(LedgerError):
+    """The rows are no call of the office: the box rang itself."""
+
+
 def call_from(entries: Sequence[Entry], trunks: Collection[str], is_cut: bool = False,
               asked: str | None = None) -> Call:
     """The call that these rows of one linkedid tell, finished or so far.
@@ -70,7 +74,7 @@ def call_from(entries: Sequence[Entry], trunks: Collection[str], is_cut: bool = 
     if first is None:
         raise LedgerError(f"call {entries[0].linkedid} has no CHAN_START")
     if first.channel.startswith(OURSELVES):
-        raise LedgerError(f"call {entries[0].linkedid} is the box ringing itself, to know that it is well")
+        raise OwnCallError(f"call {entries[0].linkedid} is the box ringing itself, to know that it is well")
     legs = _legs(entries, first)
     caller, called = legs[0], legs[1:]
     is_over = any(e.kind == "LINKEDID_END" for e in entries)

@@ -88,11 +88,13 @@ def gate(means: Means) -> int:
 
 def look(means: Means) -> list[str]:
     """What is not well at the end of the time; nothing once all was well for a while without a break."""
-    began, well_since, said = means.clock(), None, list[str]()
+    began, well_since = means.clock(), None
+    said: list[str] | None = None
     while True:
         troubles = [sentence for check in means.checks if (sentence := check(means.box))]
         if troubles != said:
-            log.info("%s", " ".join(troubles) or "All is well now.")
+            # the verdict tells the rest: the box's journal is small, and a slow start changes its mind for minutes
+            log.log(logging.INFO if said is None else logging.DEBUG, "%s", " ".join(troubles) or "All is well now.")
             said = troubles
         now = means.clock()
         well_since = None if troubles else now if well_since is None else well_since

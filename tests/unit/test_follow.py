@@ -49,6 +49,16 @@ def take(db: sqlite3.Connection, box: Box, now: datetime = NOW) -> list[int]:
     return ended
 
 
+def test_the_calls_by_which_the_box_knows_that_it_is_well_fill_no_journal(
+        box: Box, db: sqlite3.Connection, spool: SpoolFile, caplog: pytest.LogCaptureFixture) -> None:
+    """The health gate rings every few seconds, and the journal of a box is a small ring."""
+    spool.add("CHAN_START | 9.0 | 0 | Local/s@healthy-00000001;1\nANSWER | 9.0 | 1\nLINKEDID_END | 9.0 | 2",
+              linkedid="9.0")
+    with caplog.at_level(logging.INFO):
+        assert take(db, box) == []
+    assert caplog.messages == [] and outcomes(db) == []
+
+
 def test_a_missed_call_is_in_the_history_with_its_text_and_the_cursor_has_moved(
         box: Box, db: sqlite3.Connection, spool: SpoolFile) -> None:
     spool.add(MISSED)

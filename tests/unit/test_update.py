@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import logging
 import os
 import signal
 import sqlite3
@@ -420,6 +421,20 @@ def test_the_gate_waits_for_no_daemon_that_may_never_come() -> None:
         after = " ".join(line for line in text.splitlines() if line.startswith("After="))
         assert after and not {f"deskbell-{one}.service" for one in ("store", "calls", "modem", "web", "clock")} & set(
             after.removeprefix("After=").split())
+
+
+def test_the_gate_says_how_it_begins_and_ends_and_fills_no_journal_between(
+        box: Box, caplog: pytest.LogCaptureFixture) -> None:
+    clock = [0.0]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    changing = health.Means(box, (lambda box: f"It does not answer ({clock[0]}).",), Ground(),
+                            trial_file=box.run / "no", command_line=box.run / "no", clock=lambda: clock[0], sleep=sleep)
+    with caplog.at_level(logging.INFO):
+        assert health.gate(changing) == 1
+    assert caplog.messages == ["It does not answer (0.0).", f"It does not answer ({health.LIMIT_S})."]
 
 
 def test_well_is_only_who_was_well_for_a_while_without_a_break(box: Box, tmp_path: Path) -> None:
