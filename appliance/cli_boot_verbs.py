@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from appliance.box import boot_health, console, early, firstboot, report, reset, reset_asked
 from appliance.box.places import Places
+from appliance.update.bundle import Ground
 
 
 def act(asked: argparse.Namespace) -> int:
@@ -40,7 +41,7 @@ def _firstboot(_asked: argparse.Namespace) -> int:
 def _report(_asked: argparse.Namespace) -> int:
     places = Places()
     try:
-        report.write(places, report.gather(places, boot_health.ports()), datetime.now(UTC))
+        report.write(places, report.gather(places, boot_health.ports(), Ground()), datetime.now(UTC))
     except (OSError, sqlite3.Error) as refused:
         print(f"deskbell: {report.FILE} could not be written ({refused}). The screen says the same.", file=sys.stderr)
     return 0

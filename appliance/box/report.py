@@ -18,8 +18,11 @@ from appliance.box.boot_notes import sentences, told
 from appliance.box.places import TOML, Places
 from appliance.config import Box, ConfigError
 from appliance.people import users
+from appliance.update.bundle import Ground
 
 FILE = "deskbell-report.txt"
+FOR_TESTS = ("This is an image for tests: it trusts keys that anybody may have, so anybody could give it an update. Do "
+             "not use it in an office; make one with your own keys.")      # as the page Update says it
 PAGE_S = 5.0
 WIDTH = 76
 OF_FILE = f"{TOML} on the card: "         # as boot_health.py says it
@@ -40,10 +43,14 @@ class Facts:
     findings: tuple[str, ...]
     taken: tuple[str, ...] = ()
     has_file: bool = True
+    is_for_tests: bool = False
 
 
-def gather(places: Places, found: list[Port]) -> Facts:
-    """The facts of this moment; the pages of the box itself are asked for their certificate."""
+def gather(places: Places, found: list[Port], ground: Ground | None = None) -> Facts:
+    """The facts of this moment; the pages of the box itself are asked for their certificate.
+
+    ground: whose updates it takes, None to leave that aside.
+    """
     own = identity.look(places)
     name = own.name if own else "deskbell"
     code, print_, wrong, web = None, None, [], config.Web(port=443, tls=True)
@@ -58,7 +65,8 @@ def gather(places: Places, found: list[Port]) -> Facts:
     hosts = [address for address in (boot_health.best(found), f"{name}.local") if address]
     return Facts(name, licences.version(), tuple(f"http{'s' if web.tls else ''}://{host}{end}" for host in hosts), code,
                  print_, tuple(wrong), tuple(sentences(places, "firstboot", "taken")),
-                 bool(told(places, "firstboot").get("has_file")))
+                 bool(told(places, "firstboot").get("has_file")),
+                 ground is not None and ground.is_there and ground.is_for_tests)
 
 
 def text(facts: Facts, now: datetime) -> str:
@@ -67,7 +75,7 @@ def text(facts: Facts, now: datetime) -> str:
     parts = [f"DESKBELL  {facts.name}", "=" * 40, "",
              *_wrapped(f"{WRITTEN} {clock}. It is written anew when something changes; what you write here is lost."),
              "", f"Page      {facts.places[0]}", *(f"          {place}" for place in facts.places[1:]),
-             f"Version   {facts.version}"]
+             f"Version   {facts.version}", *(["", *_wrapped(FOR_TESTS)] if facts.is_for_tests else [])]
     if facts.code:
         parts += [f"Code      {facts.code}", "", *_wrapped(
             "Open the page and type the code: it sets the first password. After that the code is not shown here "

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from appliance.box.boot_health import Port
 from appliance.box.report import Facts
 from appliance.people import users
 from appliance.store import db as store
+from appliance.update import bundle
+from appliance.update.bundle import Ground
 from tests.unit.firstcard import NOW, WHOLE, Card
 
 FACTS = Facts("deskbell-abcd", "0.5.0", ("https://192.168.1.50/", "https://deskbell-abcd.local/"), "ABCD-EFGH-JKMN",
@@ -39,6 +42,25 @@ def test_the_report_says_all_that_an_installer_needs() -> None:
                  "Code      ABCD-EFGH-JKMN", "A7:A7", "- DB-LINE-1  No line is set up.",
                  "- Line 3: name lacks its quotation marks.", "Taken: language, country."):
         assert part in told
+
+
+def ground_of(folder: Path, name: str) -> Ground:
+    folder.mkdir()
+    (folder / "system.conf").write_text("[system]\ncompatible=deskbell-arm64\n")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-subj", f"/CN={name}", "-keyout", folder / "key", "-out", folder / "keyring.pem"], check=True,
+                   capture_output=True)
+    return Ground(folder / "system.conf", folder / "keyring.pem")
+
+
+def test_who_has_only_the_card_reads_that_the_image_is_one_for_tests(card: Card, tmp_path: Path) -> None:
+    card.starts()
+    theirs, ours = ground_of(tmp_path / "theirs", f"{bundle.FOR_TESTS} 2026"), ground_of(tmp_path / "ours", "Shop")
+    told = " ".join(report.text(report.gather(card.places, [WIRED], theirs), NOW).split())
+    assert "This is an image for tests: it trusts keys that anybody may have" in told
+    assert "for tests" not in report.text(report.gather(card.places, [WIRED], ours), NOW)
+    page = (Path(__file__).resolve().parents[2] / "web/templates/update.html").read_text()
+    assert report.FOR_TESTS in page, "the page Update says the same"
 
 
 def test_the_report_shows_no_code_once_somebody_has_set_a_password() -> None:
