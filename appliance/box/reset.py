@@ -24,7 +24,7 @@ from appliance.update.errands import FailedError, RefusedError
 log = logging.getLogger("reset")
 SAID = {KEEP: "The box starts anew without passwords and with the router's address. Calls, texts and customers stay.",
         EVERYTHING: "The box starts anew as it came: everything on it is deleted."}
-WAITS = " The reset is done when the box is started next."
+WAITS = "The reset is done when the box is started next."
 OLD_PASSWORDS = ("The factory reset could not take the passwords back, because the store cannot be used ({0}): who "
                  "could open the pages still can. Calls ring. It is tried again at each start. Restore a backup and "
                  "restart, or have everything deleted.")
@@ -47,7 +47,7 @@ def errand(_db: sqlite3.Connection, wanted: dict[str, Any], progress: Callable[[
     try:
         restart()
     except FailedError as refused:
-        raise FailedError(f"{refused}{WAITS}") from refused
+        raise FailedError(f"{refused} {WAITS}") from refused
     return said
 
 
