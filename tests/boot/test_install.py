@@ -283,6 +283,31 @@ def test_another_system_and_another_user_are_refused(plain: Plain) -> None:
     assert "usage" in plain.refused("--unstall")
 
 
+AS_NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+@pytest.mark.parametrize("command", ["install", "bundle"])
+def test_any_user_may_ask_how_it_is_used(plain: Plain, command: str, word: str) -> None:
+    asked = plain.run(*AS_NOBODY, f"/srv/clone/image/{command}", word)
+    assert asked.returncode == 0 and asked.stderr == "" and asked.stdout.startswith(f"usage: image/{command} ")
+
+
+def test_a_bundle_by_another_user_is_refused_as_a_bundle(plain: Plain) -> None:
+    asked = plain.run(*AS_NOBODY, "/srv/clone/image/bundle", "/srv", "/tmp/out.raucb", "--arch", "arm64", "--key", "/no",
+                      "--cert", "/no")
+    assert asked.returncode == 2 and asked.stderr == "deskbell: a bundle is made as root. Run this with sudo.\n"
+
+
+def test_a_refusal_leaves_nothing_in_run_and_two_at_once_never_work_together(plain: Plain) -> None:
+    (plain.root / "usr/lib/os-release").write_text('ID=ubuntu\nPRETTY_NAME="Ubuntu 26.04"\n')
+    before = sorted((plain.root / "run").rglob("*"))
+    assert "this machine runs Ubuntu 26.04" in plain.refused()
+    assert sorted((plain.root / "run").rglob("*")) == before
+    meanwhile = plain.run("flock", "/run", "/srv/clone/image/install")
+    assert meanwhile.returncode == 2 and "another image/install is at work here" in meanwhile.stderr
+
+
 @pytest.fixture
 def running(layer: Path, lan: Path, place: Path) -> Iterator[tuple[Plain, nspawn.Machine]]:
     """A plain forky machine that has booted: the layers of Debian's packages alone, its disk writable."""
