@@ -7,6 +7,7 @@ from datetime import datetime
 import bottle
 from bottle import HTTPResponse
 
+from appliance.box import health
 from appliance.people import numbers
 from appliance.store.db import parse_time
 from hw.sip_probe import Answer, Found
@@ -46,7 +47,7 @@ def _page(office: Office) -> str:
     found, is_searching = office.gateways.found()
     now = progress(office)
     return show(office, "line", lines=lines, found=found, is_searching=is_searching, heard=_heard(office, now),
-                is_listening=now.ring_after >= 0)
+                is_listening=now.ring_after >= 0, findings=list(health.telephones(office.box)))
 
 
 def _listen(office: Office) -> HTTPResponse:

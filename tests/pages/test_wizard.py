@@ -150,6 +150,13 @@ def test_the_place_is_guessed_from_the_browser_and_kept_as_it_was_put_right(new:
     assert "setting shop_name" in log, "it stands in the log of changes as if the settings had been used"
 
 
+def test_the_step_of_the_line_says_that_a_telephone_has_an_emergency_number_of_the_country(
+        new: Office, owner: Browser) -> None:
+    assert "emergency number" not in owner.get("/wizard/line").text
+    owner.post("/wizard/shop", {"shop_name": "Lavka", "country": "RU", "time_zone": "Europe/Moscow"})
+    assert "The telephone 101 has an emergency number of RU." in owner.get("/wizard/line").text
+
+
 def test_the_number_of_the_sim_says_the_country_before_the_browser_does() -> None:
     assert wizard_guess.country("+79161234567", "de-DE") == "RU"
     assert wizard_guess.country(None, "zh-CN,en;q=0.5") == "CN"
