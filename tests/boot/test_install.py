@@ -294,8 +294,8 @@ def test_any_user_may_ask_how_it_is_used(plain: Plain, command: str, word: str) 
 
 
 def test_a_bundle_by_another_user_is_refused_as_a_bundle(plain: Plain) -> None:
-    asked = plain.run(*AS_NOBODY, "/srv/clone/image/bundle", "/srv", "/tmp/out.raucb", "--arch", "arm64", "--key", "/no",
-                      "--cert", "/no")
+    asked = plain.run(*AS_NOBODY, "/srv/clone/image/bundle", "/srv", "/tmp/out.raucb", "--arch", "arm64",
+                      "--key", "/no", "--cert", "/no")
     assert asked.returncode == 2 and asked.stderr == "deskbell: a bundle is made as root. Run this with sudo.\n"
 
 
