@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.image import cuts
+from tests.image import bundles, cuts
 from tests.image.lan import Lan
 
 CACHE = Path("/var/cache/deskbell")
@@ -40,14 +41,33 @@ def image() -> Path:
 
 
 @pytest.fixture(scope="session")
+def place() -> Path:
+    """What belongs to this image: logs, bundles, what was proved already. That of another one goes."""
+    for old in PLACE.glob("root-*"):
+        if old.name != bundles.tree().name:
+            shutil.rmtree(old)
+    place = PLACE / bundles.tree().name
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+@pytest.fixture(scope="session")
 def lan() -> Iterator[Lan]:
     with Lan() as lan:
         yield lan
 
 
 @pytest.fixture(scope="module")
-def folder(request: pytest.FixtureRequest) -> Path:
+def folder(request: pytest.FixtureRequest, place: Path) -> Path:
     """Where this module's serial logs are kept."""
-    place = PLACE / Path(str(request.node.name)).stem
-    place.mkdir(parents=True, exist_ok=True)
-    return place
+    folder = place / Path(str(request.node.name)).stem
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shelf(place: Path) -> Path:
+    """Where the updates of this image lie, made once."""
+    shelf = place / "bundles"
+    shelf.mkdir(exist_ok=True)
+    return shelf

@@ -51,13 +51,13 @@ def first_boot(image: Path, lan: Lan, folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def update(first_boot: tuple[Path, Path], lan: Lan, folder: Path) -> tuple[Path, Path]:
+def update(first_boot: tuple[Path, Path], lan: Lan, folder: Path, shelf: Path) -> tuple[Path, Path]:
     """(the card of a box that runs, the log of a whole update and the restart into it)."""
     before, log, card = folder / "running.img", folder / "update.log", folder / "first.img"
     if not (folder / "update.done").exists():
         cuts.copy(card, before)
         log.unlink(missing_ok=True)
-        bundle = bundles.made(folder, NEXT)
+        bundle = bundles.made(shelf, NEXT)
         with Machine(cuts.copy(card, folder / "updated.img"), lan, folder, mac=MAC, log_writes=log) as box:
             owner = wait_until(lambda: visited(box), BOOT_LIMIT_S, box.console()[-600:])
             assert owner and owner.log_in("Amy", PASSWORD).status == 303

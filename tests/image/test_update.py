@@ -97,11 +97,11 @@ def runs(owner: Owner, version: str) -> bool:
 
 
 @pytest.mark.parametrize("wrong", ["flipped", "cut off", "unsigned", "older than its epoch allows"])
-def test_a_bundle_that_may_not_be_is_refused_in_a_sentence(wrong: str, owner: Owner, folder: Path) -> None:
+def test_a_bundle_that_may_not_be_is_refused_in_a_sentence(wrong: str, owner: Owner, shelf: Path) -> None:
     if wrong == "unsigned":
-        content = bundles.made(folder / "strange", NEXT, keys=bundles.stranger(folder)).read_bytes()
+        content = bundles.made(shelf / "strange", NEXT, keys=bundles.stranger(shelf)).read_bytes()
     else:
-        content = bundles.made(folder, NEXT, epoch=0 if wrong.startswith("older") else None).read_bytes()
+        content = bundles.made(shelf, NEXT, epoch=0 if wrong.startswith("older") else None).read_bytes()
     if wrong == "flipped":
         middle = len(content) // 2
         content = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1:]
@@ -112,17 +112,17 @@ def test_a_bundle_that_may_not_be_is_refused_in_a_sentence(wrong: str, owner: Ow
     assert "Traceback" not in answer.text
 
 
-def test_the_next_version_is_tried_and_stays(owner: Owner, box: Machine, folder: Path, before: Before) -> None:
-    install(owner, bundles.made(folder, NEXT))
+def test_the_next_version_is_tried_and_stays(owner: Owner, box: Machine, shelf: Path, before: Before) -> None:
+    install(owner, bundles.made(shelf, NEXT))
     wait_until(lambda: runs(owner, NEXT), UPDATE_LIMIT_S, f"{NEXT} up; the console ends: {box.console()[-600:]}")
     wait_until(lambda: "Runs well" in owner.get("/update").text, UPDATE_LIMIT_S, "the new version called good")
     assert "Place B of two" in owner.get("/update").text
     still_has(owner, box, before)
 
 
-def test_a_version_whose_exchange_does_not_start_goes_by_itself(owner: Owner, box: Machine, folder: Path,
+def test_a_version_whose_exchange_does_not_start_goes_by_itself(owner: Owner, box: Machine, shelf: Path,
                                                                 before: Before) -> None:
-    install(owner, bundles.made(folder, BROKEN, breaks="usr/sbin/asterisk"))
+    install(owner, bundles.made(shelf, BROKEN, breaks="usr/sbin/asterisk"))
     wait_until(lambda: reaches(owner) and "Went back" in owner.get("/update").text, UPDATE_LIMIT_S * 2,
                f"back to {NEXT}; the console ends: {box.console()[-600:]}")
     assert runs(owner, NEXT) and "Place B of two" in owner.get("/update").text
