@@ -1,7 +1,6 @@
 """A shop's network on this machine: a bridge with a DHCP server, and a port on it for each virtual box."""
 from __future__ import annotations
 
-import itertools
 import signal
 import subprocess
 import tempfile
@@ -18,7 +17,7 @@ class Lan:
     """Bridge `shop` at 192.168.77.1/24; dnsmasq gives addresses from .100 on and knows no name. Needs root."""
 
     def __init__(self, has_dhcp: bool = True) -> None:
-        self._taps = itertools.count()
+        self._taps: list[str] = []
         self._leases = Path(tempfile.mkdtemp()) / "leases"
         self._dhcp: subprocess.Popen[bytes] | None = None
         self._ip("link", "add", "shop", "type", "bridge")
@@ -38,11 +37,13 @@ class Lan:
         if self._dhcp:
             self._dhcp.send_signal(signal.SIGTERM)
             self._dhcp.wait(LIMIT_S)
-        self._ip("link", "delete", "shop")
+        for name in (*self._taps, "shop"):
+            self._ip("link", "delete", name)
 
     def port(self) -> str:
         """A new tap device on the bridge."""
-        name = f"desk{next(self._taps)}"
+        name = f"desk{len(self._taps)}"
+        self._taps.append(name)
         self._ip("tuntap", "add", "dev", name, "mode", "tap")
         self._ip("link", "set", name, "master", "shop", "up")
         return name

@@ -124,6 +124,7 @@ class Machine:
     def _listen(self) -> None:
         if self._shell:
             return
+        wait_until(self._door.exists, BOOT_LIMIT_S, f"QEMU's socket {self._door}")
         self._shell = socket.socket(socket.AF_UNIX)
         self._shell.connect(os.fspath(self._door))
         self._shell.setblocking(False)

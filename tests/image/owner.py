@@ -5,6 +5,7 @@ import http.client
 import ssl
 import urllib.request
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 
 from tests.desk import Answer, Browser
 
@@ -42,6 +43,15 @@ class Owner(Browser):
             sent["Origin"] = f"https://{self.host}"
         return self.answered(connection, method, path, body, sent)
 
+    def change(self, page: str, **values: str) -> Answer:
+        """Fills in these fields of the page's own form, leaves the others as they stand, and saves."""
+        form = _Form(page)
+        form.feed(self.get(page).text)
+        assert set(values) <= form.names, f"{page} has no field {set(values) - form.names}"
+        answer = self.post(page, form.found | values)
+        assert answer.status == 303, answer.text
+        return answer
+
     def upload(self, path: str, field_name: str, file_name: str, content: bytes, form: dict[str, str]) -> Answer:
         """A form with a file, as browsers send it (RFC 7578)."""
         mark = "----deskbell7MA4YWxk"
@@ -54,3 +64,37 @@ class Owner(Browser):
             "Content-Type": f"multipart/form-data; boundary={mark}"})
 
 
+class _Form(HTMLParser):
+    """`found`: what the form that is posted to `action` would send as it stands; `names`: all it could."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__()
+        self.action, self.found, self.names = action, dict[str, str](), set[str]()
+        self._is_in, self._select, self._area = False, "", ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        name = given.get("name", "")
+        if tag == "form":
+            self._is_in = given.get("action") == self.action
+        if not self._is_in:
+            return
+        self.names.add(name)
+        if tag == "input" and name and (given.get("type") not in ("checkbox", "radio") or "checked" in given):
+            self.found[name] = given.get("value", "on")
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and self._select and ("selected" in given or self._select not in self.found):
+            self.found[self._select] = given.get("value", "")
+        elif tag == "textarea":
+            self._area, self.found[name] = name, ""
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.found[self._area] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "select":
+            self._select = ""
+        elif tag == "textarea":
+            self._area = ""

@@ -59,10 +59,8 @@ class Before:
 @pytest.fixture(scope="module")
 def before(owner: Owner, box: Machine) -> Before:
     """Another name on the page, and a call that was answered and recorded."""
-    owner.post("/settings/shop", {"shop_name": NEW_NAME, "country": "DE", "time_zone": "Europe/Berlin",
-                                  "language": "en"})
-    owner.post("/settings/recording", {"record_calls": "1", "recording_keep_days": "90",
-                                       "recording_free_percent": "10"})
+    owner.change("/settings/shop", shop_name=NEW_NAME)
+    owner.change("/settings/recording", record_calls="1")
     eventually(lambda: "exten" in box.run("asterisk -rx 'dialplan show inside'"), FROM_OUTSIDE)
     secret = box.run("sed -n 's/^password = //p' /etc/deskbell/asterisk/pjsip_box.conf").splitlines()[0]
     with (Line((HOST, 5070), box=(ADDRESS, 5060)) as line,
