@@ -6,6 +6,7 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tests.image import cuts
 from tests.image.machine import SHELL
@@ -23,10 +24,16 @@ class Partition:
 class Card:
     """A file that is the card. Its partitions are read with mtools and debugfs, without mounting anything."""
 
-    def __init__(self, image: Path, file: Path, size: int = CARD_BYTES, kernel: str = SHELL) -> None:
-        self.file = cuts.copy(image, file)
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    @classmethod
+    def flashed(cls, image: Path, file: Path, size: int = CARD_BYTES, kernel: str = SHELL) -> Self:
+        """A new card with the image on it, whose kernel gets these arguments."""
+        card = cls(cuts.copy(image, file))
         os.truncate(file, size)
-        self.give_kernel(kernel)
+        card.give_kernel(kernel)
+        return card
 
     def partitions(self) -> list[Partition]:
         """boot, A, B, data."""

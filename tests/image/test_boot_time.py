@@ -22,7 +22,7 @@ def ready_s(card: Card, lan: Lan, folder: Path, unit: str) -> float:
 
 
 def test_ready_for_calls_beside_a_bare_boot(image: Path, lan: Lan, folder: Path) -> None:
-    card = Card(image, folder / "card.img")
+    card = Card.flashed(image, folder / "card.img")
     first = ready_s(card, lan, folder, "deskbell-calls.service")
     ours = ready_s(card, lan, folder, "deskbell-calls.service")
     units = sorted(path.name for path in (bundles.tree() / "usr/lib/systemd/system").glob("deskbell*"))

@@ -18,7 +18,7 @@ from tests.image.machine import BOOT_LIMIT_S, Machine
 from tests.image.owner import Owner
 from tests.sip import Line, State
 
-PASSWORD = "four words in a row"
+PASSWORD = "seven green umbrellas dance"      # not the example of deskbell.toml, which is on every card
 FROM_OUTSIDE = 300.0
 TOML = f"""[shop]
 name = "Blumen Krause"
@@ -62,7 +62,7 @@ def sim(folder: Path) -> Iterator[Sim]:
 
 @pytest.fixture(scope="module")
 def card(image: Path, folder: Path) -> Card:
-    card = Card(image, folder / "card.img")
+    card = Card.flashed(image, folder / "card.img")
     card.write("deskbell.toml", TOML)
     return card
 
@@ -111,7 +111,7 @@ def test_a_missed_caller_is_texted(owner: Owner, box: Machine, sim: Sim) -> None
         leg.cancel()
         leg.until(State.ENDED, FROM_OUTSIDE)
     eventually(lambda: sim.air.read_text().strip(), FROM_OUTSIDE)
-    eventually(lambda: "+49 1512 3456789" in owner.get("/history").text, FROM_OUTSIDE)
+    eventually(lambda: "01512 3456789" in owner.get("/history").text, FROM_OUTSIDE)
 
 
 def test_the_text_file_is_read_and_its_secret_is_nowhere_on_the_fat(box: Machine, owner: Owner, card: Card) -> None:
@@ -142,7 +142,7 @@ def test_a_restart_keeps_it_all(box: Machine, owner: Owner, card: Card, lan: Lan
     box.power_off()
     with Machine(card.file, lan, folder, modem=sim.port) as again:
         wait_until(lambda: reaches(owner), BOOT_LIMIT_S, again.console()[-600:])
-        assert "+49 1512 3456789" in owner.get("/history").text, "the call is gone"
+        assert "01512 3456789" in owner.get("/history").text, "the call is gone"
         assert again.run("cat /etc/deskbell/identity.json") == name
         assert Owner(host=owner.host).authority == print_
         again.power_off()

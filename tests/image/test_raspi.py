@@ -17,8 +17,7 @@ class Pi(Machine):
     """A Raspberry Pi 3B: the U-Boot and the device tree of the card itself, started as the Pi's firmware would."""
 
     def board(self) -> list[str]:
-        card = Card.__new__(Card)
-        card.file = self.disk
+        card = Card(self.disk)
         here = self.serial.parent
         return ["-M", "raspi3b", "-kernel", str(card.take("u-boot.bin", here / "u-boot.bin")),
                 "-dtb", str(card.take("bcm2837-rpi-3-b.dtb", here / "pi.dtb")),
@@ -26,7 +25,7 @@ class Pi(Machine):
 
 
 def test_the_card_starts_on_a_raspberry_pi_3_and_says_who_it_is(image: Path, lan: Lan, folder: Path) -> None:
-    card = Card(image, folder / "card.img", SD_BYTES, KERNEL)
+    card = Card.flashed(image, folder / "card.img", SD_BYTES, KERNEL)
     with Pi(card.file, lan, folder) as pi:
         print(f"\nU-Boot chose after {pi.wait_console('Deskbell: system A starts', LIMIT_S):.0f} s")
         print(f"the kernel ran after {pi.wait_console('Linux version', LIMIT_S):.0f} s")

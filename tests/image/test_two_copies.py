@@ -26,7 +26,7 @@ OWN = {
 @pytest.fixture(scope="module")
 def boxes(image: Path, lan: Lan, folder: Path) -> Iterator[list[Machine]]:
     with ExitStack() as all_off:
-        yield [all_off.enter_context(Machine(Card(image, folder / f"card{n}.img").file, lan, folder, cores=1,
+        yield [all_off.enter_context(Machine(Card.flashed(image, folder / f"card{n}.img").file, lan, folder, cores=1,
                                              mac=f"52:54:00:77:01:0{n}")) for n in (1, 2)]
 
 

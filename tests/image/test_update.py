@@ -35,7 +35,7 @@ CALLER = "+4915123456789"
 
 @pytest.fixture(scope="module")
 def box(image: Path, lan: Lan, folder: Path) -> Iterator[Machine]:
-    card = Card(image, folder / "card.img")
+    card = Card.flashed(image, folder / "card.img")
     card.write("deskbell.toml", FIXED)
     with Machine(card.file, lan, folder, mac="52:54:00:77:00:02", fixed=ADDRESS) as box:
         yield box
