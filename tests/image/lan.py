@@ -11,6 +11,7 @@ from typing import Self
 
 HOST = "192.168.77.1"
 LIMIT_S = 10.0
+SELDOM_S = 5.0
 
 
 class Lan:
@@ -58,8 +59,11 @@ class Lan:
         subprocess.run(["ip", *words], check=True, timeout=LIMIT_S)
 
 
-def wait_until[T](true: Callable[[], T], limit_s: float, what: str) -> T:
-    """Asks `true()` four times a second until it is; raises AssertionError with `what` after limit_s."""
+def wait_until[T](true: Callable[[], T], limit_s: float, what: str, pause_s: float = 0.25) -> T:
+    """Asks `true()` each pause_s until it is; raises AssertionError with `what` after limit_s.
+
+    What a played processor must answer is asked each SELDOM_S: it would do nothing else.
+    """
     until = time.monotonic() + limit_s
     while True:
         got = true()
@@ -67,4 +71,4 @@ def wait_until[T](true: Callable[[], T], limit_s: float, what: str) -> T:
             return got
         if time.monotonic() > until:
             raise AssertionError(f"not within {limit_s:.0f} s: {what}")
-        time.sleep(0.25)
+        time.sleep(pause_s)

@@ -18,7 +18,7 @@ import pytest
 
 from tests.image import bundles, cuts
 from tests.image.card import Card
-from tests.image.lan import HOST, Lan, wait_until
+from tests.image.lan import HOST, SELDOM_S, Lan, wait_until
 from tests.image.machine import BOOT_LIMIT_S, SHELL, Machine
 from tests.image.test_first_boot import PASSWORD, TOML, visited
 from tests.image.test_update import NEXT, UPDATE_LIMIT_S, install, runs
@@ -32,7 +32,7 @@ MAC = "52:54:00:77:00:30"
 ASIDE = ["deskbell-web.service", "deskbell-modem.service", "deskbell-clock.service", "deskbell-console.service",
          "deskbell-health.service", "deskbell-led.service"]
 THE_LINE = Lock()                   # the gateway has one port
-STORE = "sqlite3 -readonly /var/lib/deskbell/office.db"
+STORE = "sqlite3 -readonly -list -noheader /var/lib/deskbell/office.db"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,8 @@ def first_boot(image: Path, lan: Lan, folder: Path) -> tuple[Path, Path]:
         with Machine(card.file, lan, folder, mac=MAC, log_writes=log) as box:
             owner = wait_until(lambda: visited(box), BOOT_LIMIT_S, box.console()[-600:])
             assert owner and owner.log_in("Amy", PASSWORD).status == 303
-            wait_until(lambda: box.run("fw_printenv -n BOOT_A_LEFT || true") == "3", BOOT_LIMIT_S, "called good")
+            wait_until(lambda: box.run("fw_printenv -n BOOT_A_LEFT || true") == "3", BOOT_LIMIT_S, "called good",
+                       SELDOM_S)
             box.power_off()
         (folder / "first.done").touch()
     return before, log
@@ -65,7 +66,7 @@ def update(first_boot: tuple[Path, Path], lan: Lan, folder: Path, shelf: Path) -
             owner = wait_until(lambda: visited(box), BOOT_LIMIT_S, box.console()[-600:])
             assert owner and owner.log_in("Amy", PASSWORD).status == 303
             install(owner, bundle)
-            wait_until(lambda: runs(owner, NEXT), UPDATE_LIMIT_S, box.console()[-600:])
+            wait_until(lambda: runs(owner, NEXT), UPDATE_LIMIT_S, box.console()[-600:], SELDOM_S)
             box.power_off()
         (folder / "update.done").touch()
     return before, log
@@ -74,8 +75,8 @@ def update(first_boot: tuple[Path, Path], lan: Lan, folder: Path, shelf: Path) -
 def comes_up(disk: Path, lan: Lan, folder: Path, desk: int) -> str:
     """The version of a box that rings after a cut, once all that it knew was found with it."""
     with Machine(disk, lan, folder, mac=f"{MAC[:-1]}{desk}", cores=1) as box:
-        wait_until(lambda: box.run("systemctl is-active deskbell-calls || true") == "active", BOOT_LIMIT_S,
-                   f"up again; the console ends: {box.console()[-1500:]}")
+        for unit in ("asterisk", "deskbell-calls"):
+            box.wait_console(rf"Started \S*{unit}\.service")
         assert box.run(f"{STORE} 'PRAGMA integrity_check'") == "ok"
         assert json.loads(box.run("cat /etc/deskbell/identity.json"))["name"]
         assert "Blumen Krause" in box.run("cat /etc/deskbell/box.toml; "
@@ -114,6 +115,9 @@ class Cuts:
             how = cuts.cut(self.before, self.log, self.rows, at, chance, disk)
             Card(disk).give_kernel(f"{SHELL} {' '.join(f'systemd.mask={unit}' for unit in ASIDE)}")
             version = comes_up(disk, self.lan, self.folder, desk)
+        except Exception as wrong:
+            (self.folder / f"{self.name}-{n:02}.wrong").write_text(f"{how}\n{wrong!r}")
+            raise
         finally:
             self.desks.put(desk)
         kept.write_text(json.dumps({"version": version, "how": how, "took_s": round(time.monotonic() - began)}))

@@ -12,7 +12,7 @@ import pytest
 from tests.desk import eventually
 from tests.image import bundles
 from tests.image.card import Card
-from tests.image.lan import HOST, Lan, wait_until
+from tests.image.lan import HOST, SELDOM_S, Lan, wait_until
 from tests.image.machine import BOOT_LIMIT_S, Machine
 from tests.image.owner import Owner
 from tests.image.test_first_boot import FROM_OUTSIDE, PASSWORD, TOML, reaches, visited
@@ -45,7 +45,8 @@ def box(image: Path, lan: Lan, folder: Path) -> Iterator[Machine]:
 def owner(box: Machine) -> Owner:
     owner = wait_until(lambda: visited(box), BOOT_LIMIT_S, f"the page; the console ends: {box.console()[-600:]}")
     assert owner is not None and owner.log_in("Amy", PASSWORD).status == 303
-    wait_until(lambda: box.run("fw_printenv -n BOOT_A_LEFT || true") == "3", BOOT_LIMIT_S, "the first version good")
+    wait_until(lambda: box.run("fw_printenv -n BOOT_A_LEFT || true") == "3", BOOT_LIMIT_S, "the first version good",
+               SELDOM_S)
     return owner
 
 
@@ -112,8 +113,10 @@ def test_a_bundle_that_may_not_be_is_refused_in_a_sentence(wrong: str, owner: Ow
 
 def test_the_next_version_is_tried_and_stays(owner: Owner, box: Machine, shelf: Path, before: Before) -> None:
     install(owner, bundles.made(shelf, NEXT))
-    wait_until(lambda: runs(owner, NEXT), UPDATE_LIMIT_S, f"{NEXT} up; the console ends: {box.console()[-600:]}")
-    wait_until(lambda: "Runs well" in owner.get("/update").text, UPDATE_LIMIT_S, "the new version called good")
+    wait_until(lambda: runs(owner, NEXT), UPDATE_LIMIT_S, f"{NEXT} up; the console ends: {box.console()[-600:]}",
+               SELDOM_S)
+    wait_until(lambda: "Runs well" in owner.get("/update").text, UPDATE_LIMIT_S, "the new version called good",
+               SELDOM_S)
     assert "Place B of two" in owner.get("/update").text
     still_has(owner, box, before)
 
@@ -122,6 +125,6 @@ def test_a_version_whose_exchange_does_not_start_goes_by_itself(owner: Owner, bo
                                                                 before: Before) -> None:
     install(owner, bundles.made(shelf, BROKEN, breaks="usr/sbin/asterisk"))
     wait_until(lambda: reaches(owner) and "Went back" in owner.get("/update").text, UPDATE_LIMIT_S * 2,
-               f"back to {NEXT}; the console ends: {box.console()[-600:]}")
+               f"back to {NEXT}; the console ends: {box.console()[-600:]}", SELDOM_S)
     assert runs(owner, NEXT) and "Place B of two" in owner.get("/update").text
     still_has(owner, box, before)
