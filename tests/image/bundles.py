@@ -19,13 +19,11 @@ def tree() -> Path:
     return max(trees, key=lambda path: path.stat().st_mtime)
 
 
-def made(folder: Path, version: str, epoch: int | None = None, breaks: str = "", keys: Path | None = None) -> Path:
+def made(folder: Path, version: str, breaks: str = "") -> Path:
     """A bundle of the root with this version and with our SHELL; `breaks` is a file of the root that is empty in it."""
-    folder.mkdir(exist_ok=True)
-    out = folder / f"deskbell-{version}{'-broken' if breaks else ''}{'' if epoch is None else f'-epoch{epoch}'}.raucb"
+    out = folder / f"deskbell-{version}{'-broken' if breaks else ''}.raucb"
     if out.exists():
         return out
-    keys = keys or CACHE / "keys"
     upper, work, place = folder / "upper", folder / "work", folder / "tree"
     for path in (upper, work):
         shutil.rmtree(path, ignore_errors=True)
@@ -43,14 +41,32 @@ def made(folder: Path, version: str, epoch: int | None = None, breaks: str = "",
         (place / "boot/slot.env").write_text(f"slot_args={SHELL}\n")
         if breaks:
             (place / breaks).write_bytes(b"")
-        said = [] if epoch is None else ["--epoch", str(epoch)]
-        done = subprocess.run([HOUSE / "image/bundle", place, out, "--arch", "arm64", "--version", version, *said,
-                               "--key", keys / "signer.key", "--cert", keys / "signer.pem", "--news", "For the proof"],
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        _bundle(place, out, CACHE / "keys", "--version", version)
     finally:
         subprocess.run(["umount", place], check=True)
     return out
+
+
+def small(folder: Path, version: str, epoch: int | None = None, keys: Path | None = None) -> Path:
+    """A bundle that is refused before anybody looks at its root, which is next to none."""
+    out, place = folder / f"small-{epoch}-{keys.name if keys else 'ours'}.raucb", folder / "small"
+    schema = place / "usr/lib/deskbell/appliance/store/schema"
+    schema.mkdir(parents=True, exist_ok=True)
+    (schema / "0001_house.sql").touch()
+    shutil.copy(tree() / "usr/lib/deskbell/setup.cfg", place / "usr/lib/deskbell")
+    (place / "boot").mkdir(exist_ok=True)
+    for name in ("vmlinuz", "initrd.img"):
+        (place / "boot" / name).write_bytes(os.urandom(65536))
+    _bundle(place, out, keys or CACHE / "keys", "--version", version,
+            *([] if epoch is None else ["--epoch", str(epoch)]))
+    return out
+
+
+def _bundle(place: Path, out: Path, keys: Path, *options: str) -> None:
+    done = subprocess.run([HOUSE / "image/bundle", place, out, "--arch", "arm64", *options, "--key",
+                           keys / "signer.key", "--cert", keys / "signer.pem", "--news", "For the proof"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def stranger(folder: Path) -> Path:
