@@ -2,7 +2,7 @@
 
 It looks until everything has been well for a while. A version on trial that does not get there in time is left: the box
 restarts, the boot loader counts its tries down, and the one before comes back. A version that was good before is never
-left for a fault of today: it is not called good then, that is all.
+left for a fault of today, nor for a power that comes and goes: it has its tries back as soon as it runs.
 """
 from __future__ import annotations
 
@@ -66,13 +66,14 @@ def gate(means: Means) -> int:
     """The exit code: 0 well and called good; 1 not well; 3 well, but it could not be called good."""
     on_trial, here = trial.read(means.trial_file), trial.slot(means.command_line)
     is_new = on_trial is not None and on_trial.to_slot == here
+    is_good = bool(here) and not is_new and _call_good(means)
     troubles = look(means)
     if on_trial and not is_new:
         came_back(on_trial, means)             # not before: the store may just be going back
     for sentence in troubles:
         log.error("%s", sentence)
     if not troubles:
-        if here and not _call_good(means):
+        if here and not is_good and not _call_good(means):
             return 3
         if on_trial and is_new:
             settled(on_trial, "good", bundles.GOOD, means)
