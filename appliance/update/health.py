@@ -1,8 +1,9 @@
 """`deskbell healthy`: whether this version may stay. Only here a slot is called good.
 
 It looks until everything has been well for a while. A version on trial that does not get there in time is left: the box
-restarts, the boot loader counts its tries down, and the one before comes back. A version that was good before is never
-left for a fault of today, nor for a power that comes and goes: it has its tries back as soon as it runs.
+restarts into the one before. One that does not come as far as here is left by the boot loader, which counts its tries.
+A version that was good before is never left for a fault of today, nor for a power that comes and goes: it has its tries
+back as soon as it runs.
 """
 from __future__ import annotations
 
@@ -81,8 +82,9 @@ def gate(means: Means) -> int:
         log.info("Version %s is well%s.", means.ground.version, f" in slot {here}" if here else "")
         return 0
     if is_new:
-        log.error("This version did not come up within %d minutes: the box restarts, and goes back by itself.",
+        log.error("This version did not come up within %d minutes: the box goes back to the one before.",
                   means.limit_s // 60)
+        _mark_bad("booted", means)             # or it would be tried twice more, with telephones that do not ring
         means.restart()
     return 1
 
@@ -109,9 +111,7 @@ def look(means: Means) -> list[str]:
 def came_back(on_trial: trial.Trial, means: Means) -> None:
     """We are the version before: the new one did not come up, or was never wholly written."""
     settled(on_trial, "went_back", bundles.WENT_BACK, means)
-    with contextlib.suppress(OSError, subprocess.SubprocessError):       # or a refill of tries would try it again
-        subprocess.run([*means.rauc, "status", "mark-bad", "other"], stdin=subprocess.DEVNULL, capture_output=True,
-                       timeout=bundle.RAUC_S, check=False)
+    _mark_bad("other", means)                  # or a refill of tries would try it again
 
 
 def settled(on_trial: trial.Trial, state: str, said: str, means: Means) -> None:
@@ -140,6 +140,13 @@ def _call_good(means: Means) -> bool:
     if told.returncode:
         log.error("The slot could not be called good (%s). It is tried again at the next start.", told.stderr.strip())
     return told.returncode == 0
+
+
+def _mark_bad(slot: str, means: Means) -> None:
+    """The boot loader shall not start it any more; where RAUC cannot say so, the tries run out."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run([*means.rauc, "status", "mark-bad", slot], stdin=subprocess.DEVNULL, capture_output=True,
+                       timeout=bundle.RAUC_S, check=False)
 
 
 # What is looked at

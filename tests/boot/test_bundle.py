@@ -349,6 +349,7 @@ def test_a_version_that_is_not_well_is_never_called_good_and_left(make: Callable
     on_trial(box, ground, folder, make, "A", "installed")
     assert gate(box, ground, folder, "Asterisk does not answer.", "A") == (1, ["restart"])
     assert rauc.variables()["A_OK"] == "0" and trial.read(folder / "trial.json") is not None
+    assert rauc.variables()["A_TRY"] == "0", "it was not taken out: it would be tried twice more"
 
 
 def test_a_version_that_was_good_is_not_left_for_a_fault_of_today(rauc: Service, box: Box, ground: Ground,
