@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import time
 import urllib.request
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ from tests.desk import Answer, Browser
 
 LIMIT_S = 120.0
 TRIES = 5
+PAUSE_S = 5.0
 
 
 @dataclass
@@ -27,10 +29,15 @@ class Owner(Browser):
                 self.authority = ssl.DER_cert_to_PEM_cert(got.read())
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
-        """Once more where the box cut a connection that was too slow at its head: here its processor is played."""
+        """Once more where the box cut a connection that was too slow at its head, or starts its pages anew.
+
+        Here its processor is played: what a box does in a second may take its watchdog's half minute.
+        """
         for _ in range(TRIES - 1):
             try:
                 return self._ask(method, path, body, headers)
+            except ConnectionRefusedError:
+                time.sleep(PAUSE_S)
             except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLError):
                 continue
         return self._ask(method, path, body, headers)
