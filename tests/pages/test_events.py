@@ -149,7 +149,7 @@ def test_fifty_desks_and_pages_need_few_threads(office: Office, amy: Browser) ->
         desk.next("now")
     call_id = office.call()
     assert {desk.next()["call_id"] for desk in desks} == {call_id}
-    assert threading.active_count() == before
+    assert eventually(lambda: threading.active_count() <= before), "a thread for a desk"
     assert amy.get("/").status == 200
 
 
