@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -310,7 +311,7 @@ class Browser:
         sent = {"Host": f"{self.host}:{self.port}", "Cookie": self.cookie(), **(headers or {})}
         return self.answered(connection, method, path, body, sent)
 
-    def answered(self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None,
+    def answered(self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | BytesIO | None,
                  sent: dict[str, str]) -> Answer:
         """What the box answers; its cookies are kept."""
         connection.request(method, path, body, {name: value for name, value in sent.items() if value})
