@@ -748,6 +748,7 @@ class Desk:
         self.pops, self.closed, self.meanwhile = [], [], set()
         self.me = dict(kept["me"] or {})
         self.wanted_mute = None                   # what was pressed here and the box has not heard yet
+        self.has_slept = False                    # what was told meanwhile rings no more, perhaps; "now" says what does
         self.state, self.lost_s, self.ahead_s = "connecting", None, 0.0
         self.heard, self.listener, self.box = queue.Queue(), None, None
         self._looked_s, self._looked_wall_s, self._shown = time.monotonic(), time.time(), None
@@ -923,8 +924,9 @@ class Desk:
         if what == "event":
             self.lost_s, self.state = None, "connected"
             if body.get("kind") == "now":
+                self.has_slept = False
                 self._now(body)
-            elif body.get("state"):
+            elif body.get("state") and not (self.has_slept and body.get("state") == "ringing"):
                 self.update(body, body.get("kind"))
         elif what == "lost":
             self.lost_s = self.lost_s or time.monotonic()
@@ -1066,20 +1068,26 @@ class Desk:
         threading.Thread(target=run, daemon=True).start()
 
     def _look(self):
-        """Takes what the other threads heard. A step that came far too late means that the computer slept."""
-        gap_s = max(time.monotonic() - self._looked_s, time.time() - self._looked_wall_s)
-        self._looked_s, self._looked_wall_s = time.monotonic(), time.time()
-        if gap_s > SLEPT_S and self.listener:
-            self.listener.hurry()
+        """Takes what the other threads heard."""
+        self._mind_the_gap()
         with contextlib.suppress(queue.Empty):
             while True:
                 what, body = self.heard.get_nowait()
+                self._mind_the_gap()                 # it may have fallen asleep right here
                 if what == "done":
                     done, result, failed = body
                     done(result, failed)
                 elif self.listener:
                     self.take(what, body)
         self.root.after(LOOK_MS, self._look)
+
+    def _mind_the_gap(self):
+        """A step that comes far too late means that the computer slept."""
+        gap_s = max(time.monotonic() - self._looked_s, time.time() - self._looked_wall_s)
+        self._looked_s, self._looked_wall_s = time.monotonic(), time.time()
+        if gap_s > SLEPT_S and self.listener:
+            self.has_slept = True
+            self.listener.hurry()
 
     def _tick(self):
         if self.lost_s and time.monotonic() - self.lost_s > LOST_S and self.state != "lost":
