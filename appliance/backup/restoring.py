@@ -154,7 +154,7 @@ def _bring_recordings(job: Job, folder: Path) -> None:
             if target.exists():
                 continue
             if not target.parent.exists():
-                target.parent.mkdir(mode=0o2770)
+                target.parent.mkdir(mode=0o770)
                 flush_folder(job.box.recordings)
             with open(file, "rb") as source:
                 write_durably(target, lambda kept, source=source: shutil.copyfileobj(source, kept))  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """The rows of imports: begun by the pages or the command line, worked on by the clock, looked at by everyone."""
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -63,7 +64,8 @@ def folder(box: Box) -> Path:
     path = box.state / "uploads"
     if not path.is_dir():
         path.mkdir(exist_ok=True)
-        path.chmod(0o2770)
+        with contextlib.suppress(PermissionError):   # RestrictSUIDSGID; a daemon has its umask and the group
+            path.chmod(0o2770)
     return path
 
 

@@ -46,7 +46,7 @@ def cross(box: Box, now: datetime) -> str:
     if not box.store.exists():
         return ""
     folder = snapshots(box)
-    folder.mkdir(mode=0o2770, exist_ok=True)
+    folder.mkdir(mode=0o770, exist_ok=True)             # the group is that of the state (RestrictSUIDSGID)
     for left in folder.glob("*.tmp*"):                       # of a power cut: it was never named
         left.unlink()
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.boot.nspawn import Machine, wait
+from tests.image.owner import Owner
 
 TOML = '''# written in Notepad
 [shop]
@@ -70,6 +71,23 @@ def test_the_password_opens_the_pages_and_not_the_code(box: Machine) -> None:
                         "from appliance.store import db; box = config.load(); d = db.connect(box.store); "
                         "print(users.verify(d, \"Anna\", \"four words in a row\"), users.is_first_run(d))")
     assert opened.split()[-2:] == ["1", "False"]
+
+
+def visited(box: Machine) -> Owner | None:
+    """Somebody at the pages; None while their certificate does not know the box's address."""
+    try:
+        owner = Owner(host=box.address)
+        return owner if owner.get("/ping").status == 200 else None
+    except OSError:
+        return None
+
+
+def test_a_file_is_taken_by_the_pages_behind_their_filter_of_system_calls(box: Machine) -> None:
+    """The first one makes the folder for all; RestrictSUIDSGID lets nobody set its bits."""
+    owner = wait(lambda: visited(box), REPORT_S, "the pages at the address they vouch for")
+    assert owner.log_in("Anna", "four words in a row").status == 303
+    answer = owner.upload("/update/upload", "file", "next.raucb", b"no update at all" * 100, {})
+    assert answer.status == 400 and 'role="alert"' in answer.text
 
 
 def test_a_reset_by_a_file_on_the_card_brings_the_code_back_and_keeps_the_line(box: Machine) -> None:
