@@ -120,11 +120,10 @@ def test_each_daemon_runs_as_its_own_user_without_a_capability(box: Machine, uni
     assert status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2"
 
 
-def test_calls_are_taken_before_the_pages_are_served(box: Machine) -> None:
-    assert moment(box, "asterisk", "ActiveEnterTimestampMonotonic") \
-        < moment(box, "deskbell-calls", "ActiveEnterTimestampMonotonic") \
-        < moment(box, "deskbell-web", "ActiveEnterTimestampMonotonic")
-    assert moment(box, "deskbell-calls", "ActiveEnterTimestampMonotonic") \
+@pytest.mark.parametrize("unit", ["asterisk", "deskbell-calls"])
+def test_calls_are_taken_before_the_pages_are_served(unit: str, box: Machine) -> None:
+    """Asterisk and the ledger start side by side; the pages only once both are up."""
+    assert moment(box, unit, "ActiveEnterTimestampMonotonic") \
         <= moment(box, "deskbell-web", "ExecMainStartTimestampMonotonic")
 
 
