@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,11 @@ def with_country(table: dict[str, Any], country: str) -> dict[str, Any]:
     return {**table, "country": country, **({"extension": phones} if is_new else {})}
 
 
-def free_number(box: config.Box) -> str:
-    """The first number from ELSEWHERE on that no telephone has and that is no emergency number in the box's country."""
+def free_numbers(box: config.Box) -> Iterator[str]:
+    """The numbers from ELSEWHERE on that no telephone has and that are no emergency numbers in the box's country."""
     taken = {phone.number for phone in box.extensions}
-    return next(number for number in map(str, count(int(ELSEWHERE)))
-                if number not in taken and not numbers.is_emergency(number, box.country))
+    return (number for number in map(str, count(int(ELSEWHERE)))
+            if number not in taken and not numbers.is_emergency(number, box.country))
 
 
 def zone_of(country: str, zones: Path = ZONES) -> str | None:

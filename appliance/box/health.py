@@ -66,10 +66,11 @@ def _asterisk(box: Box) -> Iterator[str]:
 
 def telephones(box: Box) -> Iterator[str]:
     """Those that nobody inside can ring: the country that the office chose has an emergency number of their digits."""
-    for number in (phone.number for phone in box.extensions if numbers.is_emergency(phone.number, box.country)):
+    taken = (phone.number for phone in box.extensions if numbers.is_emergency(phone.number, box.country))
+    for number, free in zip(taken, box_file.free_numbers(box), strict=False):
         yield (f"The telephone {number} has an emergency number of {box.country}. Who dials {number} inside reaches "
                "the emergency service instead, from the next start of the box at the latest; calls from outside ring "
-               f"here as before. Give it another number, such as {box_file.free_number(box)}, in deskbell.toml or "
+               f"here as before. Give it another number, such as {free}, in deskbell.toml or "
                "box.toml, and in the telephone itself.")
 
 

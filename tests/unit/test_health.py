@@ -89,6 +89,12 @@ def test_a_telephone_with_an_emergency_number_of_the_chosen_country_is_found(
         assert "calls from outside ring" in finding and f"such as {free}," in finding
 
 
+def test_no_two_telephones_are_offered_the_same_number(box: Box) -> None:
+    phones = tuple(Extension(number, number) for number in ("101", "102", "201"))
+    said = list(health.telephones(dataclasses.replace(box, country="RU", extensions=phones)))
+    assert ["such as 202," in said[0], "such as 203," in said[1]] == [True, True]
+
+
 @pytest.mark.usefixtures("db")
 @pytest.mark.parametrize("content", [b"", b"garbage\n" * 999])
 def test_a_ledger_that_cannot_be_read_is_found(box: Box, content: bytes) -> None:
