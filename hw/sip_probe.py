@@ -8,9 +8,11 @@ import secrets
 import select
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PORT = 5060
+PORTS = (PORT, 5062)          # a Grandstream has its line at 5062, beside its telephone at 5060
 TIMEOUT_S = 1.2
 AGAIN_S = 0.4                 # UDP loses some
 MOST_HOSTS = 1024
@@ -29,7 +31,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Found:
-    """A machine of the network that speaks SIP."""
+    """A machine of the network that speaks SIP. address: with its port, when that is not PORT."""
 
     address: str
     said: str
@@ -50,28 +52,30 @@ def ask(gateway: str, timeout_s: float = TIMEOUT_S) -> Answer:
         return Answer("silent")
 
 
-def sweep(network: str, but: str = "", timeout_s: float = TIMEOUT_S, port: int = PORT) -> list[Found]:
+def sweep(network: str, but: str = "", timeout_s: float = TIMEOUT_S, ports: Sequence[int] = PORTS) -> list[Found]:
     """Who in a network such as 192.168.1.0/24 speaks SIP, by address, without `but`; MOST_HOSTS at most."""
     hosts = [str(host) for host in ipaddress.ip_network(network).hosts()][:MOST_HOSTS]
-    found: dict[str, Found] = {}
+    found: dict[tuple[ipaddress.IPv4Address, int], Found] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.setblocking(False)
         line.bind(("", 0))
-        for host in hosts:
-            if host != but:
-                with contextlib.suppress(OSError):           # a full queue, a host that is known to be gone
-                    line.sendto(_options(host, port, *line.getsockname()), (host, port))
+        for port in ports:
+            for host in hosts:
+                if host != but:
+                    with contextlib.suppress(OSError):       # a full queue, a host that is known to be gone
+                        line.sendto(_options(host, port, *line.getsockname()), (host, port))
         until = time.monotonic() + timeout_s
         while (left := until - time.monotonic()) > 0:
             if not select.select([line], [], [], left)[0]:
                 break
             try:
-                said, (host, *_rest) = line.recvfrom(LONGEST)
+                said, (host, port) = line.recvfrom(LONGEST)
             except OSError:
                 continue
             if said.startswith(b"SIP/2.0 "):
-                found[host] = Found(host, _name(said))
-    return sorted(found.values(), key=lambda it: ipaddress.ip_address(it.address))
+                at = host if port == PORT else f"{host}:{port}"
+                found[ipaddress.IPv4Address(host), port] = Found(at, _name(said))
+    return [found[at] for at in sorted(found)]
 
 
 def own_address() -> str | None:

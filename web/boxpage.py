@@ -28,7 +28,7 @@ SHOWN_FOR = timedelta(minutes=15)
 FIELDS = ("kind", "address", "gateway", "dns", "wifi_name")
 WORK = {"reboot": N_("Starting anew"), "power-off": N_("Switching off"), "network": N_("Changing the network"),
         "reset": N_("Going back to how it came"), "time": N_("Setting the clock"),
-        "update": N_("Installing the update")}
+        "line": N_("Setting up the line"), "update": N_("Installing the update")}
 STATES = {"waiting": N_("waits"), "running": N_("at work"), "done": N_("done"), "refused": N_("not done"),
           "failed": N_("failed")}
 
@@ -74,7 +74,7 @@ def _page(office: Office, status: int = 200, problem: str = "", of: str = "") ->
         stands = {key: forms.field(key, 100) for key in (*FIELDS, "has_wifi")}
     bottle.response.status = status
     return office.render("box.html", facts=facts(office), is_image=errands.this_boot(office.box) is not None,
-                         work=_work(office), given=forms.Given(stands), problem=problem, of=of, hot=HOT_C,
+                         work=work(office), given=forms.Given(stands), problem=problem, of=of, hot=HOT_C,
                          teller=Teller(office, office.clock()),
                          backup=rows.last_proven(office.db) if office.may("owner") else None)
 
@@ -100,9 +100,9 @@ def _places(office: Office) -> Places:
     return Places(office.box.secrets.parents[2])
 
 
-def _work(office: Office) -> Work | None:
-    """What is being done, or ended lately."""
-    it = errands.as_seen(errands.latest(office.db), office.box)
+def work(office: Office, kind: str = "") -> Work | None:
+    """What is being done, of this kind or of any, or ended lately."""
+    it = errands.as_seen(errands.latest(office.db, kind), office.box)
     if it is None or not it.is_open and it.ended_at and office.clock() - it.ended_at > SHOWN_FOR:
         return None
     return _told(office, it)

@@ -7,16 +7,29 @@ from datetime import datetime
 import bottle
 from bottle import HTTPResponse
 
+from appliance import config
 from appliance.box import health
 from appliance.people import numbers
 from appliance.store.db import parse_time
+from appliance.update import errands
+from appliance.update.errands import ErrandError
 from hw.sip_probe import Answer, Found
+from web import boxpage, forms
 from web.office import Office, go
 from web.textwords import Writer
 from web.wizard_frame import last_call, note, onward, progress, show
 from web.wizard_steps import DONE, LATER, Progress
 
 LONG_S = 45           # who still rings then has hung up long ago: the gateway does not hear it
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the box and its gateway. answer: what that said lately, None while it is asked."""
+    key: str
+    name: str
+    gateway: str
+    answer: Answer | None
 
 
 @dataclass(frozen=True)
@@ -35,19 +48,36 @@ def routes(app: bottle.Bottle, office: Office) -> None:
     app.get("/wizard/line", callback=lambda: _page(office), role="installer")
     app.post("/wizard/line", callback=lambda: _next(office), role="installer")
     app.post("/wizard/line/ring", callback=lambda: _listen(office), role="installer")
+    app.post("/wizard/line/set", callback=lambda: _set(office), role="installer")
     app.post("/wizard/line/search", callback=lambda: _search(office), role="installer")
 
 
-def _page(office: Office) -> str:
-    lines: list[tuple[str, str, Answer | None]] = []
-    known = office.gateways.look([trunk.gateway for trunk in office.box.trunks])
-    for trunk in office.box.trunks:
-        lines.append((trunk.name, trunk.gateway, known[trunk.gateway]))
+def _page(office: Office, status: int = 200, problem: str = "") -> str:
+    trunks = office.box.trunks
+    known = office.gateways.look([trunk.gateway for trunk in trunks])
     found: list[Found] | None
     found, is_searching = office.gateways.found()
     now = progress(office)
-    return show(office, "line", lines=lines, found=found, is_searching=is_searching, heard=_heard(office, now),
-                is_listening=now.ring_after >= 0, findings=list(health.telephones(office.box)))
+    given = {key: forms.field(key, 100) for key in ("key", "gateway")} if problem else {}
+    return show(office, "line", status, lines=[Line(it.key, it.name, it.gateway, known[it.gateway]) for it in trunks],
+                taken={it.gateway for it in trunks}, found=found, is_searching=is_searching, heard=_heard(office, now),
+                is_listening=now.ring_after >= 0, findings=list(health.telephones(office.box)), problem=problem,
+                given=forms.Given(given), work=boxpage.work(office, "line"))
+
+
+def _set(office: Office) -> str | HTTPResponse:
+    """A gateway for a line, a new one where none is named; without an address the line goes."""
+    key, gateway = forms.field("key", 20), forms.field("gateway", 100)
+    if not key and not gateway:
+        return _page(office, 400, office.words("Give the gateway’s address, such as 192.168.1.20:5062."))
+    if gateway and not config.is_gateway(gateway):
+        return _page(office, 400, office.words("%(given)s is no address. Write one such as 192.168.1.20:5062.",
+                                               given=gateway))
+    try:
+        errands.ask(office.db, office.box, office.by, "line", {"key": key, "gateway": gateway}, office.clock())
+    except ErrandError as refused:
+        return _page(office, 409, office.words(str(refused)))
+    return go("/wizard/line")
 
 
 def _listen(office: Office) -> HTTPResponse:

@@ -54,7 +54,8 @@ def _store(box: Box) -> Iterator[str]:
 
 def _asterisk(box: Box) -> Iterator[str]:
     if not box.trunks:
-        yield "No line is set up. Add a [[trunk]] to box.toml and start deskbell-provision."
+        yield ("No line is set up. Give its gateway's address in the first steps, under \"Your line\"; on a machine "
+               "without our image as a [[trunk]] in box.toml.")
     if not box.extensions:
         yield "No telephone is set up, so nothing rings. Add an [[extension]] to box.toml."
     try:

@@ -18,7 +18,7 @@ from appliance.config import Box
 from appliance.people import changes
 from appliance.store import db as store
 
-KINDS = ("update", "reboot", "power-off", "reset", "network", "time")
+KINDS = ("update", "reboot", "power-off", "reset", "network", "time", "line")
 OLDEST = timedelta(minutes=10)
 OPEN = ("waiting", "running")
 

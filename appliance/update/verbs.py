@@ -19,6 +19,7 @@ NAMES = {
     "reset": "appliance.box.reset:errand",
     "network": "appliance.box.network_files:errand",
     "time": "appliance.box.network_time:errand",
+    "line": "appliance.box.lines:errand",
 }
 SYSTEMCTL_S = 20.0
 

@@ -1,7 +1,10 @@
 """Errands and the store's crossing on a booted box: under the real units and users."""
 from __future__ import annotations
 
-from tests.boot.nspawn import Machine, wait
+from tests.boot.nspawn import HERE, Machine, wait
+from tests.sip import Line, State
+
+GATEWAY_PORT, CALLER = 5072, "+491701234567"
 
 ASK = """
 from datetime import UTC, datetime
@@ -53,6 +56,31 @@ def test_what_a_page_asks_for_is_done_by_root_and_said(machine: Machine) -> None
     assert asked(machine, "update", {"bundle": 78}).startswith("refused"), "a second knock is heard too"
     shown = machine.show("deskbell-steward.service", "Result", "User")
     assert shown["Result"] == "success"
+
+
+def rings(machine: Machine) -> bool:
+    """Whether a call from our gateway is taken in."""
+    with Line((HERE, GATEWAY_PORT), (machine.address, 5060)) as line:
+        leg = line.call(CALLER)
+        try:
+            leg.until(State.RINGING).cancel()
+        except TimeoutError:
+            return False
+        leg.until(State.ENDED)
+    return True
+
+
+def test_a_line_that_a_page_sets_up_rings_at_once_and_one_taken_away_no_more(machine: Machine) -> None:
+    daemon = machine.show("asterisk", "MainPID")
+    assert not rings(machine)
+    assert asked(machine, "line", {"key": "", "gateway": f"{HERE}:{GATEWAY_PORT}"}) \
+        == "done The line is set up. Ring the shop to hear it."
+    wait(lambda: rings(machine), 30, "a call over the new line", machine.console)
+    wait(lambda: machine.http("/ping").status == 200, 30, "the pages to answer", machine.console)
+    assert asked(machine, "line", {"key": "line1", "gateway": ""}) == "done The line is taken away."
+    wait(lambda: not rings(machine), 30, "no call any more", machine.console)
+    assert machine.show("asterisk", "MainPID") == daemon, "what talks goes on talking"
+    assert machine.failed() == []
 
 
 def test_only_the_group_of_the_daemons_may_knock(machine: Machine) -> None:

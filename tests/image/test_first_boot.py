@@ -112,7 +112,7 @@ def test_a_missed_caller_is_texted(owner: Owner, box: Machine, sim: Sim) -> None
         leg.cancel()
         leg.until(State.ENDED, FROM_OUTSIDE)
     eventually(lambda: sim.air.read_text().strip(), FROM_OUTSIDE)
-    eventually(lambda: "01512 3456789" in owner.get("/history").text, FROM_OUTSIDE)
+    wait_until(lambda: "01512 3456789" in owner.get("/history").text, FROM_OUTSIDE, "the call on the page", SELDOM_S)
 
 
 def test_the_text_file_is_read_and_its_secret_is_nowhere_on_the_fat(box: Machine, owner: Owner, card: Card) -> None:

@@ -24,7 +24,7 @@ from appliance.update.bundle import Ground
 from tests.unit.firstcard import NOW, WHOLE, Card
 
 FACTS = Facts("deskbell-abcd", "0.5.0", ("https://192.168.1.50/", "https://deskbell-abcd.local/"), "ABCD-EFGH-JKMN",
-              ":".join(["A7"] * 32), ("No line is set up. Add a [[trunk]] to box.toml and start deskbell-provision.",
+              ":".join(["A7"] * 32), ("No line is set up. Give its gateway's address in the first steps.",
                                       "deskbell.toml on the card: Line 3: name lacks its quotation marks."),
               ("language", "country"))
 WIRED = Port("eth0", True, False, ("192.168.1.50", "169.254.7.7"))

@@ -54,6 +54,13 @@ def test_a_machine_without_sip_a_silent_one_and_a_name_nobody_knows_are_told_apa
 
 def test_a_network_is_asked_at_once_and_who_speaks_is_listed(gateway: tuple[int, list[bytes]]) -> None:
     port, heard = gateway
-    found = sip_probe.sweep("127.0.0.1/32", timeout_s=1.0, port=port)
-    assert found == [sip_probe.Found("127.0.0.1", "Grandstream HT813 V1")] and len(heard) == 1
-    assert sip_probe.sweep("127.0.0.1/32", but="127.0.0.1", timeout_s=0.2, port=port) == []
+    found = sip_probe.sweep("127.0.0.1/32", timeout_s=1.0, ports=(port, 9))
+    assert found == [sip_probe.Found(f"127.0.0.1:{port}", "Grandstream HT813 V1")] and len(heard) == 1
+    assert sip_probe.sweep("127.0.0.1/32", but="127.0.0.1", timeout_s=0.2, ports=(port,)) == []
+
+
+def test_a_gateway_at_the_usual_port_is_listed_without_it(monkeypatch: pytest.MonkeyPatch,
+                                                          gateway: tuple[int, list[bytes]]) -> None:
+    port, _ = gateway
+    monkeypatch.setattr(sip_probe, "PORT", port)
+    assert [it.address for it in sip_probe.sweep("127.0.0.1/32", timeout_s=1.0, ports=(port,))] == ["127.0.0.1"]
