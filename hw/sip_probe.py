@@ -37,6 +37,11 @@ class Found:
     said: str
 
 
+def plain(gateway: str) -> str:
+    """A gateway as Found has it: without a port that goes without saying."""
+    return gateway.removesuffix(f":{PORT}")
+
+
 def ask(gateway: str, timeout_s: float = TIMEOUT_S) -> Answer:
     """What "host" or "host:port" answers within timeout_s."""
     host, _, port = gateway.partition(":")
@@ -73,8 +78,7 @@ def sweep(network: str, but: str = "", timeout_s: float = TIMEOUT_S, ports: Sequ
             except OSError:
                 continue
             if said.startswith(b"SIP/2.0 "):
-                at = host if port == PORT else f"{host}:{port}"
-                found[ipaddress.IPv4Address(host), port] = Found(at, _name(said))
+                found[ipaddress.IPv4Address(host), port] = Found(plain(f"{host}:{port}"), _name(said))
     return [found[at] for at in sorted(found)]
 
 

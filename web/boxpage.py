@@ -66,7 +66,7 @@ def routes(app: bottle.Bottle, office: Office) -> None:
 
 
 def _page(office: Office, status: int = 200, problem: str = "", of: str = "") -> str:
-    network = network_files.load(_places(office))
+    network = network_files.load(places_of(office))
     stands = {"kind": network.kind, "address": network.address, "gateway": network.gateway,
               "dns": ", ".join(network.dns), "wifi_name": network.wifi.name if network.wifi else "",
               "has_wifi": "1" if network.wifi else ""}
@@ -81,7 +81,7 @@ def _page(office: Office, status: int = 200, problem: str = "", of: str = "") ->
 
 def facts(office: Office) -> Facts:
     """How the box stands now; nothing is asked that takes longer than reading a file."""
-    known, now = identity.look(_places(office)), office.clock()
+    known, now = identity.look(places_of(office)), office.clock()
     try:
         disk: room.Disk | None = room.disk(office.box.state)
     except OSError:
@@ -96,7 +96,7 @@ def facts(office: Office) -> Facts:
                  timedelta(seconds=int(time.clock_gettime(time.CLOCK_BOOTTIME))))
 
 
-def _places(office: Office) -> Places:
+def places_of(office: Office) -> Places:
     return Places(office.box.secrets.parents[2])
 
 

@@ -10,12 +10,12 @@ from bottle import HTTPError, HTTPResponse, response
 
 from appliance import settings
 from appliance.backup import places
-from appliance.box import licences
+from appliance.box import boot_notes, licences
 from appliance.people import changes
 from appliance.store import db as store
-from appliance.update import bundle, bundles, errands, trial
+from appliance.update import bundle, bundles, errands
 from appliance.update.bundle import Bundle, BundleError, Ground
-from web import forms
+from web import boxpage, forms
 from web.backups import Teller, bytes_said
 from web.language import N_
 from web.office import Office
@@ -64,7 +64,8 @@ def _page(office: Office, problem: str = "") -> str:
     if errand and errand.is_open and errand.state == "waiting" and now - errand.at > errands.OLDEST:
         errand = None                                       # no steward came
     return office.render(
-        "update.html", teller=teller, version=licences.version(), epoch=here.epoch, slot=trial.slot(),
+        "update.html", teller=teller, version=licences.version(), epoch=here.epoch,
+        slot=boot_notes.told(boxpage.places_of(office), "slot").get("slot", ""),
         can=here.is_there, is_for_tests=here.is_there and here.is_for_tests, row=row, errand=errand, lines=lines,
         source=office.words(SOURCES[row.source]) if row else "", size=bytes_said(office.words, row.size_bytes)
         if row else "", on_sticks=_on_sticks(office), problem=problem, set_=settings.read(db), last=lines[0] if lines

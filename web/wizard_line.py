@@ -13,6 +13,7 @@ from appliance.people import numbers
 from appliance.store.db import parse_time
 from appliance.update import errands
 from appliance.update.errands import ErrandError
+from hw import sip_probe
 from hw.sip_probe import Answer, Found
 from web import boxpage, forms
 from web.office import Office, go
@@ -60,9 +61,10 @@ def _page(office: Office, status: int = 200, problem: str = "") -> str:
     now = progress(office)
     given = {key: forms.field(key, 100) for key in ("key", "gateway")} if problem else {}
     return show(office, "line", status, lines=[Line(it.key, it.name, it.gateway, known[it.gateway]) for it in trunks],
-                taken={it.gateway for it in trunks}, found=found, is_searching=is_searching, heard=_heard(office, now),
-                is_listening=now.ring_after >= 0, findings=list(health.telephones(office.box)), problem=problem,
-                given=forms.Given(given), work=boxpage.work(office, "line"))
+                taken={sip_probe.plain(it.gateway) for it in trunks}, found=found, is_searching=is_searching,
+                heard=_heard(office, now), is_listening=now.ring_after >= 0, problem=problem,
+                given=forms.Given(given), findings=list(health.telephones(office.box)),
+                work=boxpage.work(office, "line"))
 
 
 def _set(office: Office) -> str | HTTPResponse:

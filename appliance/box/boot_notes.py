@@ -2,8 +2,22 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 from appliance.box.places import Places
+
+COMMAND_LINE = Path("/proc/cmdline")
+SLOT = re.compile(r"(?:^|\s)rauc\.slot=([AB])(?:\s|$)")
+
+
+def slot(command_line: Path = COMMAND_LINE) -> str:
+    """The slot this box runs from: "A", "B", or "" where there are none."""
+    try:
+        found = SLOT.search(command_line.read_text())
+    except OSError:
+        return ""
+    return found[1] if found else ""
 
 
 def tell(places: Places, name: str, table: dict[str, object]) -> None:

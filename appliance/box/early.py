@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from appliance.box import data_partition, reset_asked
-from appliance.box.boot_notes import tell
+from appliance.box.boot_notes import slot, tell
 from appliance.box.places import Places
 
 NOT_DONE = ("The factory reset was not done, or not wholly ({0}). Calls ring. It is tried again at the next start. "
@@ -16,7 +16,11 @@ NOT_DONE = ("The factory reset was not done, or not wholly ({0}). Calls ring. It
 
 
 def data(places: Places) -> None:
-    """The card's last partition, grown and mended; what is wrong is left for the report."""
+    """The card's last partition, grown and mended; what is wrong is left for the report.
+
+    And which system runs: the kernel's command line is hidden from the pages.
+    """
+    tell(places, "slot", {"slot": slot()})
     try:
         said = data_partition.prepare(data_partition.own_disk())
     except data_partition.DataError as refused:

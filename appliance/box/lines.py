@@ -11,6 +11,7 @@ from appliance.box.places import Places
 from appliance.config import ConfigError
 from appliance.update import verbs
 from appliance.update.errands import RefusedError
+from hw import sip_probe
 
 READERS = ("deskbell-calls", "deskbell-clock", "deskbell-web")     # who reads the lines in box.toml when it starts
 
@@ -23,7 +24,7 @@ def changed(table: dict[str, Any], key: str, gateway: str) -> dict[str, Any]:
     Raises RefusedError.
     """
     lines = [dict(line) for line in table.get("trunk", [])]
-    if any(line["gateway"] == gateway for line in lines):
+    if any(sip_probe.plain(line["gateway"]) == sip_probe.plain(gateway) for line in lines):
         raise RefusedError("That gateway is a line of this box already. Nothing was changed.")
     if not key:
         taken = {line["key"] for line in lines}
@@ -39,7 +40,7 @@ def changed(table: dict[str, Any], key: str, gateway: str) -> dict[str, Any]:
 
 def errand(_db: sqlite3.Connection, wanted: dict[str, Any], progress: Callable[[int, str], None],
            places: Places | None = None, order: Order = verbs.systemctl) -> str:
-    """Keeps the change that the page asked for ({"key": …, "gateway": …}) and has it taken; in words, what was done.
+    """Keeps what the page asked for ({"key": …, "gateway": …}) and has it taken; in words, what was done.
 
     Asterisk reads its lines anew and goes on with the calls it has. Raises RefusedError, FailedError.
     """

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance import config
+from appliance.box import boot_notes
 from appliance.calls import agi, ami, follow
 from appliance.config import Box
 from appliance.store import db as store
@@ -50,7 +51,7 @@ class Means:
     ground: Ground
     rauc: tuple[str, ...] = (bundle.RAUC,)
     trial_file: Path = trial.FILE
-    command_line: Path = trial.COMMAND_LINE
+    command_line: Path = boot_notes.COMMAND_LINE
     restart: Callable[[], None] = verbs.reboot
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -65,7 +66,7 @@ def run() -> int:
 
 def gate(means: Means) -> int:
     """The exit code: 0 well and called good; 1 not well; 3 well, but it could not be called good."""
-    on_trial, here = trial.read(means.trial_file), trial.slot(means.command_line)
+    on_trial, here = trial.read(means.trial_file), boot_notes.slot(means.command_line)
     is_new = on_trial is not None and on_trial.to_slot == here
     is_good = bool(here) and not is_new and _call_good(means)
     troubles = look(means)

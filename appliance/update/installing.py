@@ -19,6 +19,7 @@ from typing import Any
 
 from appliance import config
 from appliance.backup import places
+from appliance.box import boot_notes
 from appliance.config import Box
 from appliance.update import bundle, bundles, trial, verbs
 from appliance.update.bundle import BundleError, Ground
@@ -49,7 +50,7 @@ class Means:
     ground: Ground
     rauc: tuple[str, ...] = (bundle.RAUC,)
     trial_file: Path = trial.FILE
-    command_line: Path = trial.COMMAND_LINE
+    command_line: Path = boot_notes.COMMAND_LINE
     sticks: tuple[Path, ...] = places.STICKS
     restart: Callable[[], None] = verbs.reboot
     sleep: Callable[[float], None] = time.sleep
@@ -77,7 +78,7 @@ def install(db: sqlite3.Connection, row_id: int, progress: verbs.Progress, means
         raise RefusedError(str(refused)) from refused
     wait_for_quiet(db, progress, 20, means)
     bundles.put(db, row.id, "installing", from_version=means.ground.version)
-    here = trial.slot(means.command_line)
+    here = boot_notes.slot(means.command_line)
     try:                                      # first: RAUC's last step makes the box start with it, whoever is cut off
         _begin(trial.Trial(row.id, means.ground.version, found.version, here, "B" if here == "A" else "A"), means)
         _write(path, progress, means)

@@ -5,15 +5,12 @@ Root's alone (/etc/deskbell is not the pages'). Without such a file a boot is an
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from appliance.store.files import flush_folder, write_durably
 
 FILE = Path("/etc/deskbell/trial.json")
-COMMAND_LINE = Path("/proc/cmdline")
-SLOT = re.compile(r"(?:^|\s)rauc\.slot=([AB])(?:\s|$)")
 
 
 @dataclass(frozen=True)
@@ -41,12 +38,3 @@ def read(file: Path = FILE) -> Trial | None:
 def end(file: Path = FILE) -> None:
     file.unlink(missing_ok=True)
     flush_folder(file.parent)
-
-
-def slot(command_line: Path = COMMAND_LINE) -> str:
-    """The slot this box runs from: "A", "B", or "" where there are none."""
-    try:
-        found = SLOT.search(command_line.read_text())
-    except OSError:
-        return ""
-    return found[1] if found else ""

@@ -53,6 +53,13 @@ class Owner(Browser):
             sent["Origin"] = f"https://{self.host}"
         return self.answered(connection, method, path, io.BytesIO(body) if body else None, sent)
 
+    def sees(self, path: str, words: str) -> int:
+        """How often the page says it; 0 while it cannot be reached, as in a restart."""
+        try:
+            return self.get(path).text.count(words)
+        except (OSError, http.client.HTTPException):
+            return 0
+
     def change(self, page: str, **values: str) -> Answer:
         """Fills in these fields of the page's own form, leaves the others as they stand, and saves."""
         form = _Form(page)

@@ -117,6 +117,7 @@ def test_a_missed_caller_is_texted(owner: Owner, box: Machine, sim: Sim) -> None
 
 def test_the_text_file_is_read_and_its_secret_is_nowhere_on_the_fat(box: Machine, owner: Owner, card: Card) -> None:
     assert "Blumen Krause" in owner.get("/").text
+    assert "Place A of two on the card" in owner.get("/update").text
     report = wait_until(lambda: box.run("sync") or card.read("deskbell-report.txt"), FROM_OUTSIDE, "the report",
                         SELDOM_S)
     assert PASSWORD.encode() not in card.fat_bytes()

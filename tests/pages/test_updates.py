@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from appliance.box import licences
+from appliance.box import boot_notes, licences
+from appliance.box.places import Places
 from appliance.update import bundles, errands
 from appliance.update.bundle import Bundle
-from tests.desk import Answer, Browser, Office
+from tests.desk import Answer, Browser, Office, box_at
 
 REPO = Path(__file__).resolve().parents[2]
 NEWER = Bundle("9.1.0", 1, "Calls are found faster.", 250_000_000, "deskbell-arm64", 4096, 4096, b"", b"")
@@ -47,6 +48,16 @@ def send_file(browser: Browser, content: bytes) -> Answer:
     return browser.ask("POST", "/update/upload", body, {
         "Accept": "text/html", "Origin": f"http://{browser.host}:{browser.port}", "Sec-Fetch-Site": "same-origin",
         "Content-Type": f"multipart/form-data; boundary={mark}"})
+
+
+def test_the_page_says_which_of_the_two_systems_runs(tmp_path: Path) -> None:
+    """As the start left it: the pages may not read the kernel's command line."""
+    office = Office(box_at(tmp_path, secrets=tmp_path / "etc/deskbell/secret"))
+    owner = office.browser()
+    assert "of two on the card" not in owner.get("/update").text
+    boot_notes.tell(Places(tmp_path), "slot", {"slot": "B"})
+    assert "Place B of two on the card" in owner.get("/update").text
+    office.close()
 
 
 def test_a_box_that_is_no_image_says_how_it_is_brought_up_to_date(

@@ -57,14 +57,17 @@ def test_the_errand_of_a_page_is_kept_and_asterisk_is_not_restarted(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("key", "gateway", "told"), [
-    ("", "192.168.1.20:5062", "is a line of this box already"), ("line7", "192.168.1.9", "is gone meanwhile"),
+    ("", "192.168.1.20:5062", "is a line of this box already"),
+    ("", "192.168.1.40:5060", "is a line of this box already"),
+    ("line7", "192.168.1.9", "is gone meanwhile"),
     ("line7", "", "is gone meanwhile"), ("", "not an address", "write the gateway's address"),
     ("", "", "write the gateway's address"), ("line1", "1.2.3.4:99999", "write the gateway's address"),
     ("", "192.168.1.20\n[evil]", "write the gateway's address"),
 ])
 def test_a_line_that_cannot_be_changes_nothing(tmp_path: Path, key: str, gateway: str, told: str) -> None:
     places, taken = Places(tmp_path), Taken()
-    box_file.write(places.box, {"name": "deskbell-4f2a", **box_file.NEW, "trunk": [ONE]})
+    trunks = [ONE, {**TWO, "gateway": "192.168.1.40"}]
+    box_file.write(places.box, {"name": "deskbell-4f2a", **box_file.NEW, "trunk": trunks})
     before = places.box.read_bytes()
     with pytest.raises(RefusedError, match=told):
         ask(places, taken, key, gateway)

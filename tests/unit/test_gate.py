@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.box import boot_notes
 from appliance.config import Box, Web
 from appliance.store import db as store
 from appliance.update import health, trial
@@ -24,8 +25,8 @@ def test_the_slot_is_read_from_the_command_line(tmp_path: Path) -> None:
     for line, slot in (("ro rauc.slot=B quiet\n", "B"), ("rauc.slot=A", "A"), ("ro xrauc.slot=A\n", ""), ("", ""),
                        ("rauc.slot=AB", "")):
         (tmp_path / "cmdline").write_text(line)
-        assert trial.slot(tmp_path / "cmdline") == slot
-    assert trial.slot(tmp_path / "none") == ""
+        assert boot_notes.slot(tmp_path / "cmdline") == slot
+    assert boot_notes.slot(tmp_path / "none") == ""
 
 
 def test_a_trial_that_makes_no_sense_is_none(tmp_path: Path) -> None:
