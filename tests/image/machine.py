@@ -69,12 +69,16 @@ class Machine:
 
     def kill(self) -> None:
         """The plug is pulled. What the box had not flushed is honest only with log_writes (tests/image/cuts.py)."""
-        if self._shell:
-            self._shell.close()
-            self._shell = None
+        self.hang_up()
         self._qemu.kill()
         self._qemu.wait(10)
         self._door.unlink(missing_ok=True)
+
+    def hang_up(self) -> None:
+        """Leaves the shell inside: after a restart of the box there is another one."""
+        if self._shell:
+            self._shell.close()
+            self._shell = None
 
     def power_off(self, limit_s: float = 180.0) -> None:
         """An orderly end."""
