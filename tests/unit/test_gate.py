@@ -83,12 +83,18 @@ def test_the_version_before_says_that_it_is_back_only_once_its_store_is(box: Box
     assert health.gate(means) == 0 and seen == [True] and not file.exists()
 
 
-@pytest.mark.parametrize(("to_slot", "result", "status", "restarts"), [
-    ("B", "exit-code", "1", True), ("B", "signal", "9", True), ("B", "success", "0", False),
-    ("B", "exit-code", "3", False), ("A", "exit-code", "1", False), ("", "exit-code", "1", False)])
-def test_a_version_on_trial_whose_gate_breaks_is_left_too(tmp_path: Path, to_slot: str, result: str, status: str,
-                                                          restarts: bool) -> None:
-    """It may be so broken that the gate itself cannot run: the shell is asked, and no Python."""
+@pytest.mark.parametrize(("to_slot", "result", "code", "status", "restarts"), [
+    ("B", "exit-code", "exited", "1", True), ("B", "signal", "killed", "9", True),
+    ("B", "exit-code", "exited", "203", True), ("B", "success", "exited", "0", True),
+    ("B", "success", "killed", "TERM", False), ("B", "exit-code", "exited", "3", False),
+    ("A", "exit-code", "exited", "1", False), ("A", "success", "exited", "0", False),
+    ("", "exit-code", "exited", "1", False), ("", "success", "exited", "0", False)])
+def test_a_version_on_trial_whose_gate_breaks_is_left_too(tmp_path: Path, to_slot: str, result: str, code: str,
+                                                          status: str, restarts: bool) -> None:
+    """It may be so broken that the gate itself cannot run: the shell is asked, and no Python.
+
+    A Python that is an empty file ends well, for the shell; but then the trial still stands as it was begun.
+    """
     file, line, orders = tmp_path / "trial.json", tmp_path / "cmdline", tmp_path / "orders"
     line.write_text("root=/dev/x rauc.slot=B quiet\n")
     if to_slot:
@@ -96,7 +102,7 @@ def test_a_version_on_trial_whose_gate_breaks_is_left_too(tmp_path: Path, to_slo
     (tmp_path / "systemctl").write_text(f'#!/bin/sh\necho "$@" >{orders}\n')
     (tmp_path / "systemctl").chmod(0o755)
     subprocess.run(["/bin/sh", GIVEN_UP], check=True, env={
-        "PATH": f"{tmp_path}:/usr/bin:/bin", "SERVICE_RESULT": result, "EXIT_STATUS": status,
+        "PATH": f"{tmp_path}:/usr/bin:/bin", "SERVICE_RESULT": result, "EXIT_CODE": code, "EXIT_STATUS": status,
         "DESKBELL_TRIAL": str(file), "DESKBELL_COMMAND_LINE": str(line)})
     assert orders.exists() == restarts
 
