@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,30 +13,14 @@ from appliance import config
 from appliance.store import db as store
 from appliance.update import errands
 from tests.desk import Browser, Office, box_at, eventually
+from tests.gateway import answering
 from tests.pages.test_wizard import goes_to, plain
 
 
 @pytest.fixture
 def gateway() -> Iterator[str]:
-    """An FXO gateway on the network, as far as OPTIONS goes."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as line:
-        line.bind(("127.0.0.1", 0))
-        line.settimeout(0.1)
-        over = threading.Event()
-
-        def answer() -> None:
-            while not over.is_set():
-                try:
-                    _, who = line.recvfrom(4096)
-                except TimeoutError:
-                    continue
-                line.sendto(b"SIP/2.0 200 OK\r\nServer: HT813 <b>1.0</b>\r\n\r\n", who)
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        yield f"127.0.0.1:{line.getsockname()[1]}"
-        over.set()
-        thread.join()
+    with answering(b"SIP/2.0 200 OK\r\nServer: HT813 <b>1.0</b>\r\n\r\n") as (port, _heard):
+        yield f"127.0.0.1:{port}"
 
 
 def test_a_gateway_that_answers_is_found_and_a_silent_one_is_told_from_it(tmp_path: Path, gateway: str) -> None:

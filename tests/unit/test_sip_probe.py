@@ -2,37 +2,19 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from hw import sip_probe
+from tests.gateway import answering
 
 
 @pytest.fixture
 def gateway() -> Iterator[tuple[int, list[bytes]]]:
-    """The port of something that answers OPTIONS as an FXO gateway does, and what it was asked."""
-    heard: list[bytes] = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-        line.bind(("127.0.0.1", 0))
-        line.settimeout(0.1)
-        over = threading.Event()
-
-        def answer() -> None:
-            while not over.is_set():
-                try:
-                    asked, who = line.recvfrom(4096)
-                except TimeoutError:
-                    continue
-                heard.append(asked)
-                line.sendto(b"SIP/2.0 404 Not Found\r\nUser-Agent: Grandstream HT813 V1\r\n\r\n", who)
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        yield line.getsockname()[1], heard
-        over.set()
-        thread.join()
+    """The port of a gateway, and what it was asked."""
+    with answering(b"SIP/2.0 404 Not Found\r\nUser-Agent: Grandstream HT813 V1\r\n\r\n") as it:
+        yield it
 
 
 def test_a_gateway_that_answers_says_who_it_is(gateway: tuple[int, list[bytes]]) -> None:
