@@ -20,7 +20,6 @@ def data(places: Places) -> None:
 
     And which system runs: the kernel's command line is hidden from the pages.
     """
-    tell(places, "slot", {"slot": slot()})
     try:
         said = data_partition.prepare(data_partition.own_disk())
     except data_partition.DataError as refused:
@@ -28,6 +27,7 @@ def data(places: Places) -> None:
     for sentence in said:
         print(sentence, file=sys.stderr)
     tell(places, "data", {"said": said})
+    tell(places, "slot", {"slot": slot()})
 
 
 def reset(places: Places) -> None:

@@ -86,7 +86,8 @@ def test_the_version_before_says_that_it_is_back_only_once_its_store_is(box: Box
 @pytest.mark.parametrize(("to_slot", "result", "code", "status", "restarts"), [
     ("B", "exit-code", "exited", "1", True), ("B", "signal", "killed", "9", True),
     ("B", "exit-code", "exited", "203", True), ("B", "success", "exited", "0", True),
-    ("B", "success", "killed", "TERM", False), ("B", "exit-code", "exited", "3", False),
+    ("B", "success", "killed", "TERM", False), ("B", "success", "", "", False),
+    ("B", "exit-code", "exited", "3", False),
     ("A", "exit-code", "exited", "1", False), ("A", "success", "exited", "0", False),
     ("", "exit-code", "exited", "1", False), ("", "success", "exited", "0", False)])
 def test_a_version_on_trial_whose_gate_breaks_is_left_too(tmp_path: Path, to_slot: str, result: str, code: str,
