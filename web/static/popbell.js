@@ -65,26 +65,29 @@ function active({ installing, waiting, active }) {
   });
 }
 
+// Chromium forgets a notification that is being shown while any page asks which ones stand: it could never be closed again.
+const alone = work => navigator.locks.request("deskbell.notices", work);
+
 export async function show(key, title, body, page) {
   wanted.add(key);
   const by = await registration();
   say();
-  if (!by || !wanted.has(key)) return;
-  try {
-    await by.showNotification(title, { tag: key, body, icon: words.icon, data: { page }, silent: true });
-  } catch (refused) {
-    console.error(`The notification was not shown: ${refused.message}`);
-  }
-  if (!wanted.has(key)) await close(key);
+  if (!by) return;
+  await alone(async () => {
+    if (!wanted.has(key)) return;
+    try {
+      await by.showNotification(title, { tag: key, body, icon: words.icon, data: { page }, silent: true });
+    } catch (refused) {
+      console.error(`The notification was not shown: ${refused.message}`);
+    }
+  });
 }
 
 export async function unshow(key) {
   wanted.delete(key);
-  await close(key);
-}
-
-async function close(key) {
-  for (const one of await shower?.getNotifications({ tag: key }) ?? []) one.close();
+  if (shower) await alone(async () => {
+    for (const one of await shower.getNotifications({ tag: key })) one.close();
+  });
 }
 
 function about_sound() {
