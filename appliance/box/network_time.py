@@ -1,4 +1,4 @@
-"""The time of the mobile network (NITZ), for a box that no time server reaches: offered by the radio, set by root."""
+"""The time for a box that no time server reaches: of the mobile network (NITZ) or of a call. Root sets it."""
 from __future__ import annotations
 
 import logging
@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from appliance.box import wallclock
@@ -22,6 +23,8 @@ from hw.gsm import Gsm
 log = logging.getLogger("time")
 LATEST = wallclock.EARLIEST + timedelta(days=15 * 365)     # what says more is a broken clock too
 SMALL = timedelta(seconds=2)
+BY = {"gsm": "the mobile network", "line": "the telephone line"}
+SET = {"gsm": "The clock goes by the mobile network now.", "line": "The clock goes by the telephone line now."}
 # "yy/MM/dd,hh:mm:ss±zz" in local time, zz quarters of an hour from UTC (3GPP TS 27.007, 8.15)
 CLOCK = re.compile(r'\+CCLK: *"?(\d\d)/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)([+-]\d\d)?"?')
 
@@ -50,21 +53,42 @@ def offer(db: sqlite3.Connection, box: Box, gsm: Gsm, now: datetime) -> bool:
         at = read(gsm.at("AT+CCLK?"))
     except GsmRejected:
         return False
-    if at is None or not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'errand'").fetchone():
+    return at is not None and _ask(db, box, at, "gsm", now)
+
+
+def offer_of_call(db: sqlite3.Connection, box: Box, date: str, now: datetime) -> bool:
+    """Whether the time of a call was handed on: the Date of its INVITE (RFC 3261, 20.17), "" where there is none.
+
+    A gateway has it of a time server or a caller ID. Our clock began at the last time seen: an earlier one is wrong.
+    """
+    try:
+        at = parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        return False
+    if at.tzinfo is None or not max(wallclock.EARLIEST, now - SMALL) <= at < LATEST:
+        return False
+    return _ask(db, box, at.astimezone(UTC), "line", now)
+
+
+def _ask(db: sqlite3.Connection, box: Box, at: datetime, source: str, now: datetime) -> bool:
+    if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'errand'").fetchone():
         return False
     try:
-        errands.ask(db, box, "the mobile network", "time", {"at": iso(at), "counted_s": time.monotonic()}, now)
+        errands.ask(db, box, BY[source], "time", {"at": iso(at), "counted_s": time.monotonic(), "of": source}, now)
     except errands.ErrandError as refused:
-        log.info("the network's time is not taken: %s", refused)
+        log.info("the time of %s is not taken: %s", BY[source], refused)
         return False
     return True
 
 
 def errand(_db: sqlite3.Connection, wanted: dict[str, Any], progress: Callable[[int, str], None],
            places: Places | None = None, set_clock: Callable[[float], None] | None = None) -> str:
-    """The verb `time`: sets the clock to {"at": UTC, "counted_s": CLOCK_MONOTONIC of that moment}. RefusedError."""
+    """The verb `time`: sets the clock to {"at": UTC, "counted_s": CLOCK_MONOTONIC of that moment, "of": of BY}.
+
+    Raises RefusedError.
+    """
     if wallclock.SYNCHRONISED.exists():
-        raise RefusedError("A time server keeps the clock; the mobile network's time was not taken.")
+        raise RefusedError("A time server keeps the clock; no other time was taken.")
     try:
         at = parse_time(str(wanted["at"]))
         at += timedelta(seconds=max(0.0, time.monotonic() - float(wanted.get("counted_s", time.monotonic()))))
@@ -75,9 +99,10 @@ def errand(_db: sqlite3.Connection, wanted: dict[str, Any], progress: Callable[[
     off = abs(at - datetime.now(UTC))
     if off > SMALL:
         (set_clock or _set)(at.timestamp())
-    tell(places or Places(), "time", {"by": "gsm", "at": iso(at)})
+    source = "line" if wanted.get("of") == "line" else "gsm"
+    tell(places or Places(), "time", {"by": source, "at": iso(at)})
     progress(100, "")
-    return "The clock goes by the mobile network now."
+    return SET[source]
 
 
 def _set(seconds: float) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from appliance import settings
-from appliance.box import notice, wallclock
+from appliance.box import network_time, notice, wallclock
 from appliance.calls import room
 from appliance.calls.agi import Agi, Refused
 from appliance.calls.events import announce
@@ -75,6 +75,8 @@ class Bell:
             agi.close()
             if time.monotonic() - began < self._patience_s:
                 write_ring(db, self._box, ring, contact["id"] if contact else None, datetime.now(UTC))
+            if not wallclock.is_set(at := datetime.now(UTC)):
+                network_time.offer_of_call(db, self._box, agi.env.get("agi_arg_2", ""), at)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

@@ -1,6 +1,7 @@
 """A box that no time server reaches takes the mobile network's time, through root, and no time that cannot be."""
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,21 @@ def test_a_modem_that_was_never_told_the_time_offers_none(box: Box, gsm: AtGsm) 
     assert errands.latest(db, "time") is None
 
 
+@pytest.mark.parametrize(("date", "told"), [
+    ("Mon, 22 Nov 2027 10:30:00 GMT", "2027-11-22T10:30:00.000Z"),
+    ("Mon 22 Nov 2027 10:30:00 GMT", "2027-11-22T10:30:00.000Z"),
+    ("Sun, 01 Nov 2026 00:00:08 GMT", "2026-11-01T00:00:08.000Z"),
+    ("Sat, 31 Oct 2026 23:59:00 GMT", None),
+    ("Sat, 01 Jan 2000 00:00:09 GMT", None), ("Thu, 22 Nov 2077 10:30:00 GMT", None),
+    ("Mon, 22 Nov 2027 10:30:00", None), ("Mon, 45 Nov 2027 10:30:00 GMT", None), ("GMT", None), ("", None),
+    ("9" * 4000, None)])
+def test_the_time_of_a_call_is_asked_of_root_unless_it_is_before_ours(box: Box, date: str, told: str | None) -> None:
+    db = store.connect(box.store)
+    assert network_time.offer_of_call(db, box, date, NOW) == bool(told)
+    asked = errands.latest(db, "time")
+    assert (asked.wanted["at"] if asked else None) == told
+
+
 @pytest.fixture
 def places(tmp_path: Path) -> Places:
     if wallclock.SYNCHRONISED.exists():
@@ -69,7 +85,13 @@ def test_root_sets_the_clock_to_the_time_and_what_went_by_since(places: Places) 
     network_time.errand(sqlite3.connect(":memory:"), {"at": store.iso(at), "counted_s": time.monotonic() - 60},
                         lambda _percent, _said: None, places, set_to.append)
     assert at.timestamp() + 60 <= set_to[0] < at.timestamp() + 70
-    assert (places.boot / "time.json").exists()
+    assert json.loads((places.boot / "time.json").read_text())["by"] == "gsm"
+
+
+def test_root_says_that_the_time_is_of_a_call(places: Places) -> None:
+    said = network_time.errand(sqlite3.connect(":memory:"), {"at": store.iso(NOW), "of": "line"},
+                               lambda _percent, _said: None, places, lambda _seconds: None)
+    assert "telephone line" in said and json.loads((places.boot / "time.json").read_text())["by"] == "line"
 
 
 @pytest.mark.parametrize("wanted", [{}, {"at": "now"}, {"at": "1970-01-01T00:00:00.000Z"},

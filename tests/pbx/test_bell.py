@@ -4,6 +4,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from appliance.store import db as store
 from tests.pbx.box import wait
 from tests.pbx.office import Office
@@ -161,6 +163,27 @@ def test_a_stranger_at_the_bell_is_told_off_and_the_bell_goes_on(office: Office)
     caller.cancel()
     assert office.call()["bell"] == "rang"
     assert office.daemon.is_running
+
+
+@pytest.mark.parametrize(("date", "told"), [
+    (b"Mon, 22 Nov 2027 10:30:00 GMT", "Mon 22 Nov 2027 10:30:00 GMT"),
+    (b"${SHELL(id)}%0aagi_x: ,y", "SHELLid0aagix: y"), (None, "")])
+def test_the_bell_is_told_the_date_of_a_call(office: Office, date: bytes | None, told: str) -> None:
+    office.daemon.kill()
+    try:
+        with socket.create_server(("127.0.0.1", 4573)) as bell:
+            bell.settimeout(10)
+            caller = office.line.call(office.mobile(), headers=[("date", date)] if date else None)
+            asked = bell.accept()[0]
+            with asked, asked.makefile(encoding="utf-8") as lines:
+                env = dict(line.rstrip("\n").split(": ", 1) for line in iter(lines.readline, "\n"))
+            assert len(office.rung()) == 2
+            caller.until(State.RINGING).cancel()
+            office.over_in_asterisk()
+    finally:
+        office.daemon.start()
+    assert env["agi_arg_2"] == told and "agi_x" not in env
+    office.call()
 
 
 def test_asterisk_started_again_finds_the_bell_and_the_phones(office: Office) -> None:

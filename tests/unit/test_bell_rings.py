@@ -9,16 +9,19 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from appliance import settings
+from appliance.box import wallclock
 from appliance.calls import bell
 from appliance.calls.agi import Agi, Server
 from appliance.calls.bell import Bell
 from appliance.config import Box
 from appliance.people import contacts
 from appliance.store import db as store
+from appliance.update import errands
 
 NOW = datetime(2026, 11, 21, 20, 10, tzinfo=UTC)
 CALLER = "+491701234567"
@@ -89,6 +92,22 @@ def test_the_settings_of_this_moment_decide(server: Server, db: sqlite3.Connecti
         settings.put(db, "record_calls", True)
         settings.put(db, "ring_s", 12)
     assert ring(server) == ['SET VARIABLE "RECORD" "yes"', 'SET VARIABLE "RING_S" "12"']
+
+
+@pytest.mark.parametrize(("date", "told"), [
+    ("Mon 22 Nov 2027 10:30:00 GMT", "2027-11-22T10:30:00.000Z"), ("Sat 01 Jan 2000 00:00:09 GMT", None), ("", None)])
+def test_a_box_that_knows_no_time_takes_the_time_of_a_call(
+        server: Server, box: Box, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+        date: str, told: str | None) -> None:
+    (box.state / "errand").mkdir()
+    (box.run / "boot").write_text("this boot\n")
+    monkeypatch.setattr(wallclock, "SYNCHRONISED", tmp_path / "none")
+    monkeypatch.setattr(wallclock, "_kernel_is_synchronised", lambda: False)        # as it is on a box without network
+    ring(server, agi_arg_2=date)
+    ring(server, agi_uniqueid="2.0", agi_arg_2=date)        # by then the first has been done with
+    calls(db, 2)
+    asked = errands.latest(db, "time")
+    assert (asked.wanted["at"] if asked else None) == told
 
 
 @pytest.mark.parametrize(("changed", "presentation", "number"), [
