@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import subprocess
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,12 +53,11 @@ def send_file(browser: Browser, content: bytes) -> Answer:
 
 def test_the_page_says_which_of_the_two_systems_runs(tmp_path: Path) -> None:
     """As the start left it: the pages may not read the kernel's command line."""
-    office = Office(box_at(tmp_path, secrets=tmp_path / "etc/deskbell/secret"))
-    owner = office.browser()
-    assert "of two on the card" not in owner.get("/update").text
-    boot_notes.tell(Places(tmp_path), "slot", {"slot": "B"})
-    assert "Place B of two on the card" in owner.get("/update").text
-    office.close()
+    with closing(Office(box_at(tmp_path, secrets=tmp_path / "etc/deskbell/secret"))) as office:
+        owner = office.browser()
+        assert "of two on the card" not in owner.get("/update").text
+        boot_notes.tell(Places(tmp_path), "slot", {"slot": "B"})
+        assert "Place B of two on the card" in owner.get("/update").text
 
 
 def test_a_box_that_is_no_image_says_how_it_is_brought_up_to_date(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,12 +26,11 @@ def gateway() -> Iterator[str]:
 
 def test_a_gateway_that_answers_is_found_and_a_silent_one_is_told_from_it(tmp_path: Path, gateway: str) -> None:
     trunks = (config.Trunk("line1", "Line 1", gateway), config.Trunk("line2", "Line 2", "nobody.invalid"))
-    office = Office(box_at(tmp_path, trunks=trunks))
-    owner = office.browser()
-    eventually(lambda: "Line 1: the gateway answers" in (said := plain(owner.get("/wizard/line").text))
-               and "Line 2: nobody knows that name" in said)
-    assert "HT813 &lt;b&gt;1.0" in owner.get("/wizard/line").text
-    office.close()
+    with closing(Office(box_at(tmp_path, trunks=trunks))) as office:
+        owner = office.browser()
+        eventually(lambda: "Line 1: the gateway answers" in (said := plain(owner.get("/wizard/line").text))
+                   and "Line 2: nobody knows that name" in said)
+        assert "HT813 &lt;b&gt;1.0" in owner.get("/wizard/line").text
 
 
 @pytest.fixture
