@@ -11,6 +11,7 @@ import secrets
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -23,18 +24,21 @@ SHELL = "console=tty0 console=ttyAMA0,115200 systemd.debug_shell=hvc0"       # a
 class Machine:
     """One run of QEMU on `disk`; `run` speaks to the shell inside, `serial` is the console's log.
 
-    modem: a serial port that becomes the box's USB. fixed: the address that its text file gives it.
+    modem: a serial port that becomes the box's USB; sticks: files that are USB sticks in it. fixed: the address that
+    its text file gives it.
     """
 
     def __init__(self, disk: Path, lan: Lan, folder: Path, *, mac: str = "52:54:00:77:00:01",
-                 modem: Path | None = None, log_writes: Path | None = None, cores: int = 2, fixed: str = "") -> None:
+                 modem: Path | None = None, sticks: Sequence[Path] = (), log_writes: Path | None = None,
+                 cores: int = 2, fixed: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.disk, self.lan, self.mac, self.serial = disk, lan, mac, folder / f"serial-{secrets.token_hex(3)}.log"
         self._door = folder / f"{self.serial.stem}.sock"
         self._shell: socket.socket | None = None
         self._heard = ""
         self.started = time.monotonic()
-        self._modem, self._log_writes, self._cores, self._fixed = modem, log_writes, cores, fixed
+        self._modem, self._sticks = modem, sticks
+        self._log_writes, self._cores, self._fixed = log_writes, cores, fixed
         self._qemu = subprocess.Popen(
             ["qemu-system-aarch64", "-accel", "tcg,thread=multi", "-display", "none", "-monitor", "none",
              *self.board()],
@@ -47,9 +51,12 @@ class Machine:
             self._log_writes.touch()
             blocks += ["-blockdev", f"driver=blklogwrites,node-name=logged,file=disk,log.driver=file,"
                                     f"log.filename={self._log_writes},log-sector-size=512"]
-        usb = [] if self._modem is None else [
-            "-device", "qemu-xhci", "-chardev", f"serial,id=modem,path={self._modem}",
-            "-device", "usb-serial,chardev=modem"]
+        usb = ["-device", "qemu-xhci"]
+        if self._modem:
+            usb += ["-chardev", f"serial,id=modem,path={self._modem}", "-device", "usb-serial,chardev=modem"]
+        for number, stick in enumerate(self._sticks):
+            usb += ["-drive", f"if=none,id=stick{number},format=raw,file={stick}",
+                    "-device", f"usb-storage,drive=stick{number},removable=on"]
         return ["-M", "virt", "-cpu", "cortex-a72", "-smp", str(self._cores), "-m", "1024",
                 "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
                 *blocks, "-device", f"virtio-blk-device,drive={'logged' if self._log_writes else 'disk'}",

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests.sip import Line, State
 
 PASSWORD = "seven green umbrellas dance"      # not the example of deskbell.toml, which is on every card
 FROM_OUTSIDE = 300.0
+STICK_BYTES = 256 * 1024 ** 2
 TOML = f"""[shop]
 name = "Blumen Krause"
 language = "en"
@@ -68,8 +70,22 @@ def card(image: Path, folder: Path) -> Card:
 
 
 @pytest.fixture(scope="module")
-def box(card: Card, lan: Lan, sim: Sim, folder: Path) -> Iterator[Machine]:
-    with Machine(card.file, lan, folder, modem=sim.port) as box:
+def sticks(folder: Path) -> list[Path]:
+    """One of a shop, and one whose file system no stick has."""
+    good, strange = folder / "stick.img", folder / "strange.img"
+    for stick in (good, strange):
+        stick.unlink(missing_ok=True)
+    good.touch()
+    os.truncate(good, STICK_BYTES)
+    subprocess.run(["mkfs.vfat", "-n", "KINGFISHER", good], check=True, capture_output=True)
+    subprocess.run(["mksquashfs", Path(__file__).parent, strange, "-quiet", "-no-progress"], check=True,
+                   capture_output=True)
+    return [good, strange]
+
+
+@pytest.fixture(scope="module")
+def box(card: Card, lan: Lan, sim: Sim, sticks: list[Path], folder: Path) -> Iterator[Machine]:
+    with Machine(card.file, lan, folder, modem=sim.port, sticks=sticks) as box:
         yield box
 
 
@@ -113,6 +129,21 @@ def test_a_missed_caller_is_texted(owner: Owner, box: Machine, sim: Sim) -> None
         leg.until(State.ENDED, FROM_OUTSIDE)
     eventually(lambda: sim.air.read_text().strip(), FROM_OUTSIDE)
     wait_until(lambda: "01512 3456789" in owner.get("/history").text, FROM_OUTSIDE, "the call on the page", SELDOM_S)
+
+
+def test_the_first_backup_goes_to_a_stick_and_a_strange_stick_is_a_sentence(
+        owner: Owner, box: Machine, sticks: list[Path]) -> None:
+    wait_until(lambda: "stick:KINGFISHER" in owner.get("/wizard/backup").text, FROM_OUTSIDE, "the stick", SELDOM_S)
+    words = "four grey herons waiting"
+    made = owner.post("/wizard/backup/make", {"where": "stick:KINGFISHER", "passphrase": words, "again": words})
+    assert made.status == 303, made.text
+    wait_until(lambda: {"This box: Proven", "KINGFISHER: Proven"} <= set(re.findall(
+        r"<b>([^<]+)</b>", owner.get("/wizard/backup").text)), FROM_OUTSIDE, "both proven", SELDOM_S)
+    box.run("sync")
+    listed = subprocess.run(["mdir", "-b", "-/", "-i", sticks[0], "::"], check=True, capture_output=True, text=True)
+    assert ".age" in listed.stdout, listed.stdout
+    wait_until(lambda: "has the file system squashfs" in owner.get("/wizard/end").text, FROM_OUTSIDE, "the sentence",
+               SELDOM_S)
 
 
 def test_the_text_file_is_read_and_its_secret_is_nowhere_on_the_fat(box: Machine, owner: Owner, card: Card) -> None:
