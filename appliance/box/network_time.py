@@ -22,7 +22,7 @@ from hw.gsm import Gsm
 
 log = logging.getLogger("time")
 LATEST = wallclock.EARLIEST + timedelta(days=15 * 365)     # what says more is a broken clock too
-SMALL = timedelta(seconds=2)
+CLOSE = {"gsm": timedelta(seconds=2), "line": timedelta(minutes=2)}      # a caller ID tells minutes
 BY = {"gsm": "the mobile network", "line": "the telephone line"}
 SET = {"gsm": "The clock goes by the mobile network now.", "line": "The clock goes by the telephone line now."}
 # "yy/MM/dd,hh:mm:ss±zz" in local time, zz quarters of an hour from UTC (3GPP TS 27.007, 8.15)
@@ -65,7 +65,7 @@ def offer_of_call(db: sqlite3.Connection, box: Box, date: str, now: datetime) ->
         at = parsedate_to_datetime(date)
     except (ValueError, TypeError):
         return False
-    if at.tzinfo is None or not max(wallclock.EARLIEST, now - SMALL) <= at < LATEST:
+    if at.tzinfo is None or not max(wallclock.EARLIEST, now - CLOSE["line"]) <= at < LATEST:
         return False
     return _ask(db, box, at.astimezone(UTC), "line", now)
 
@@ -96,10 +96,9 @@ def errand(_db: sqlite3.Connection, wanted: dict[str, Any], progress: Callable[[
         raise RefusedError("That is no time. The clock stays as it is.") from wrong
     if at.tzinfo is None or not wallclock.EARLIEST <= at < LATEST:
         raise RefusedError("That time cannot be. The clock stays as it is.")
-    off = abs(at - datetime.now(UTC))
-    if off > SMALL:
-        (set_clock or _set)(at.timestamp())
     source = "line" if wanted.get("of") == "line" else "gsm"
+    if abs(at - datetime.now(UTC)) > CLOSE[source]:
+        (set_clock or _set)(at.timestamp())
     tell(places or Places(), "time", {"by": source, "at": iso(at)})
     progress(100, "")
     return SET[source]

@@ -61,7 +61,7 @@ def test_a_modem_that_was_never_told_the_time_offers_none(box: Box, gsm: AtGsm) 
 @pytest.mark.parametrize(("date", "told"), [
     ("Mon, 22 Nov 2027 10:30:00 GMT", "2027-11-22T10:30:00.000Z"),
     ("Mon 22 Nov 2027 10:30:00 GMT", "2027-11-22T10:30:00.000Z"),
-    ("Mon, 02 Nov 2026 00:00:08 GMT", "2026-11-02T00:00:08.000Z"), ("Mon, 02 Nov 2026 00:00:00 GMT", None),
+    ("Sun, 01 Nov 2026 23:59:00 GMT", "2026-11-01T23:59:00.000Z"), ("Sun, 01 Nov 2026 23:58:00 GMT", None),
     ("Sat, 01 Jan 2000 00:00:09 GMT", None), ("Thu, 22 Nov 2077 10:30:00 GMT", None),
     ("Mon, 22 Nov 2027 10:30:00", None), ("Mon, 45 Nov 2027 10:30:00 GMT", None), ("GMT", None), ("", None),
     ("9" * 4000, None)])
@@ -87,10 +87,16 @@ def test_root_sets_the_clock_to_the_time_and_what_went_by_since(places: Places) 
     assert json.loads((places.boot / "time.json").read_text())["by"] == "gsm"
 
 
-def test_root_says_that_the_time_is_of_a_call(places: Places) -> None:
-    said = network_time.errand(sqlite3.connect(":memory:"), {"at": store.iso(NOW), "of": "line"},
-                               lambda _percent, _said: None, places, lambda _seconds: None)
-    assert "telephone line" in said and json.loads((places.boot / "time.json").read_text())["by"] == "line"
+@pytest.mark.parametrize(("of", "is_set"), [("line", False), ("gsm", True)])
+def test_the_time_of_a_call_that_is_near_enough_vouches_for_the_clock_and_leaves_it(
+        places: Places, of: str, is_set: bool) -> None:
+    set_to = list[float]()
+    said = network_time.errand(sqlite3.connect(":memory:"),
+                               {"at": store.iso(datetime.now(UTC) - timedelta(minutes=1)), "of": of},
+                               lambda _percent, _said: None, places, set_to.append)
+    assert bool(set_to) == is_set
+    assert ("telephone line" in said) == (of == "line")
+    assert json.loads((places.boot / "time.json").read_text())["by"] == of
 
 
 @pytest.mark.parametrize("wanted", [{}, {"at": "now"}, {"at": "1970-01-01T00:00:00.000Z"},
