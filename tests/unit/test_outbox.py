@@ -305,9 +305,10 @@ def test_two_sims_that_ask_at_once_take_each_text_once_and_neither_stumbles(offi
     for number in numbers:
         office.call(number)
     taken: list[str] = []
+    file = office.db.execute("PRAGMA database_list").fetchone()["file"]
 
     def take(sim: str) -> None:
-        db = store.connect(office.db.execute("PRAGMA database_list").fetchone()["file"])
+        db = store.connect(file)
         while (due := outbox.next_due(db, sim, NOW)) is not None:
             with store.write(db):
                 if outbox.mark_sending(db, due, sim, NOW):
