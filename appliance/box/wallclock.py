@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +19,16 @@ class _Timex(ctypes.Structure):
 
 
 def is_set(now: datetime) -> bool:
-    """True when something (timesyncd, the kernel's NTP state, the mobile network) vouches for `now`."""
+    """True when something (timesyncd, the kernel's NTP state, the mobile network, a call) vouches for `now`."""
     return now >= EARLIEST and (SYNCHRONISED.exists() or BY_NETWORK.exists() or _kernel_is_synchronised())
+
+
+def is_of_a_call() -> bool:
+    """Whether a call told the time, which the mobile network knows better: a gateway may give its local time as UTC."""
+    try:
+        return json.loads(BY_NETWORK.read_text()).get("by") == "line"
+    except (OSError, ValueError):
+        return False
 
 
 def _kernel_is_synchronised() -> bool:

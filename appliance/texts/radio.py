@@ -33,7 +33,7 @@ SAY_AGAIN_S = 60.0
 MUTE_OPENS = 3               # so often in vain, then its USB port is switched off and on
 POWER_EVERY_S = 120.0
 BALANCE_LOOK_S = 5.0
-TIME_EVERY_S = 300.0         # while nobody vouches for the clock
+TIME_EVERY_S = 300.0         # while nobody vouches for the clock, or a call alone
 TEXTS_WAIT = "Calls are logged; texts wait."
 Driver = Callable[[Modem, str, Callable[[], None]], Gsm]
 
@@ -152,7 +152,8 @@ class Radio:
             self._is_swept = True
         if status.state is not State.PIN:
             self._say(status.state.value, status)
-        if status.state.can_send and time.monotonic() >= self._time_at and not wallclock.is_set(_now()):
+        if (status.state.can_send and time.monotonic() >= self._time_at
+                and (not wallclock.is_set(_now()) or wallclock.is_of_a_call())):
             self._time_at = time.monotonic() + TIME_EVERY_S
             network_time.offer(self.db, self.box, gsm, _now())
 

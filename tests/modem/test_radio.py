@@ -1,6 +1,7 @@
 """The daemon and what is plugged in: several SIMs, ports that move, sticks that hang, PINs, balances."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from appliance.box import wallclock
 from hw.gsm_sim import GsmSim
 from hw.gsm_sim_at import Modem
 
@@ -269,3 +271,21 @@ def test_a_balance_that_cannot_be_had_is_a_sentence_and_texts_go_on(
     until(lambda: words in box.modem(column="trouble") or mood == "menu" and box.modem(column="balance") == "1", 15.0)
     box.text()
     box.until("delivered")
+
+
+# the time
+
+
+def test_the_mobile_network_is_asked_for_the_time_though_a_call_told_it(box: Box, sim: GsmSim) -> None:
+    note = wallclock.BY_NETWORK
+    note.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for number, (by, is_asked) in enumerate({"gsm": False, "line": True}.items(), 1):
+            note.write_text(json.dumps({"by": by}))
+            box.start()
+            box.text(f"+49170123456{number}")
+            box.until(*["delivered"] * number)
+            assert box.stop() == 0
+            assert bool(typed(sim, "AT+CTZU")) == is_asked, by
+    finally:
+        note.unlink()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -19,3 +20,13 @@ def test_a_later_time_is_as_good_as_what_vouches_for_it() -> None:
     first = wallclock.is_set(datetime.now(UTC))
     assert isinstance(first, bool)
     assert wallclock.is_set(wallclock.EARLIEST) == first
+
+
+@pytest.mark.parametrize(("note", "is_of_a_call"), [
+    ('{"by": "line"}', True), ('{"by": "gsm"}', False), ("{", False), (None, False)])
+def test_a_time_that_only_a_call_told_is_known_as_such(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, note: str | None, is_of_a_call: bool) -> None:
+    monkeypatch.setattr(wallclock, "BY_NETWORK", tmp_path / "time.json")
+    if note:
+        wallclock.BY_NETWORK.write_text(note)
+    assert wallclock.is_of_a_call() == is_of_a_call
