@@ -178,6 +178,20 @@ def test_leaving_the_note_box_saves_it_and_two_who_write_at_once_lose_nothing(
     expect(hers.locator("[data-of=write] textarea")).to_have_value("Wants it on Friday.\nLeft a deposit.")
 
 
+def test_a_note_that_was_left_with_its_page_is_kept_by_the_next(office: Office, amy: Browser, desk: Desk) -> None:
+    page = ready(office, amy, desk)
+    office.call()
+    page.locator("[data-of=write] textarea").click()
+    page.keyboard.type("Left the key.")
+    page.route("**/pop/note", lambda route: route.fetch(), times=1)       # kept, but its answer comes too late
+    page.locator("h1").click()
+    eventually(lambda: page.wait_for_timeout(10) or office.db.execute("SELECT text FROM note").fetchone())
+    assert "Left the key." in page.evaluate("localStorage['deskbell.drafts']")
+    page.reload()
+    eventually(lambda: page.evaluate("localStorage['deskbell.drafts']") == "{}")
+    expect(page.locator("[data-of=write] textarea")).to_have_value("Left the key.")
+
+
 def test_a_second_call_takes_neither_the_focus_nor_the_words_of_who_types(
     office: Office, amy: Browser, desk: Desk
 ) -> None:

@@ -196,6 +196,7 @@ async function save(key) {
   const draft = draft_of(key);
   if (!draft || saving.has(key)) return;
   saving.add(key);
+  drafted(key, { is_left: true });
   const before = find(key)?.note?.text;
   const answer = await ask_box("/pop/note", { call_id: key.slice(1), note: draft.text, was: draft.was });
   saving.delete(key);
@@ -299,7 +300,7 @@ dock.addEventListener("input", ({ target }) => {
   const node = target.closest(".pop");
   if (!target.closest("[data-of=write]")) return;
   const was = draft_of(node.dataset.key)?.was ?? (find(node.dataset.key)?.note?.text || "");
-  drafted(node.dataset.key, { text: target.value, was, trouble: "" });
+  drafted(node.dataset.key, { text: target.value, was, trouble: "", is_left: false });
   note(node, find(node.dataset.key));
 });
 dock.addEventListener("change", ({ target }) => {
@@ -365,3 +366,5 @@ begin();
 render();
 bell.begin();
 connect();
+// What was left together with its page, which never heard that it was kept.
+for (const [key, draft] of Object.entries(kept("drafts", {}))) if (draft.is_left) save(key);
