@@ -26,7 +26,7 @@ def is_set(now: datetime) -> bool:
 def is_of_a_call() -> bool:
     """Whether a call told the time, which the mobile network knows better: a gateway may give its local time as UTC."""
     try:
-        return json.loads(BY_NETWORK.read_text()).get("by") == "line"
+        return bool(json.loads(BY_NETWORK.read_text()).get("by") == "line")
     except (OSError, ValueError):
         return False
 
