@@ -22,10 +22,10 @@ SHOWN_VERSIONS = 4
 
 @dataclass(frozen=True)
 class Version:
-    """One release of the changelog: its lead and its points, each as pieces of (text, is bold)."""
+    """One release of the changelog: its lead and its points, as they are written."""
     name: str
     lead: str
-    points: list[list[tuple[str, bool]]]
+    points: list[str]
 
 
 def routes(app: bottle.Bottle, office: Office) -> None:
@@ -43,26 +43,25 @@ def _page(office: Office) -> str:
         digest = hashlib.sha256(certificate.der(certificate.authority(box))).hexdigest().upper()
         print_ = " ".join(digest[at:at + 4] for at in range(0, 64, 4))
     return office.render(
-        "about.html", version=licences.version(), versions=changelog(licences.changelog())[:SHOWN_VERSIONS],
+        "about.html", version=licences.version(), versions=shown(licences.changelog()), pieces=pieces,
         size_mb=office.words.number(size / 1e6, 1), step=_step(db), print=print_,
         up=office.words.span(round(time.clock_gettime(time.CLOCK_BOOTTIME)) * 1000), sqlite=sqlite3.sqlite_version,
         rows={name: office.words.number(db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]) for name in (
             "call", "contact", "sms", "recording")})
 
 
-def changelog(text: str) -> list[Version]:
-    """The releases of CHANGELOG.md, newest first; two heads of one release are one."""
-    found: dict[str, Version] = {}
-    for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+def shown(changelog: str) -> list[Version]:
+    """The last releases of CHANGELOG.md, newest first; each lead and each point is a message of the catalogues."""
+    found = []
+    for part in re.split(r"^## ", changelog, flags=re.MULTILINE)[1:SHOWN_VERSIONS + 1]:
         name, _, rest = part.partition("\n")
-        name = name.strip(" []")
-        lead, *points = re.split(r"^- ", rest, flags=re.MULTILINE)
-        one = found.setdefault(name, Version(name, " ".join(lead.split()), []))
-        one.points.extend(_pieces(" ".join(point.split())) for point in points)
-    return list(found.values())
+        lead, *points = (" ".join(piece.split()) for piece in re.split(r"^- ", rest, flags=re.MULTILINE))
+        found.append(Version(name.strip(" []"), lead, points))
+    return found
 
 
-def _pieces(text: str) -> list[tuple[str, bool]]:
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """A point without its marks: (text, is bold), one after the other."""
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text.replace("`", ""))
     return [(piece, place % 2 == 1) for place, piece in enumerate(re.split(r"\*+", plain)) if piece]
 

@@ -11,7 +11,9 @@ import polib
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
+from appliance.box import licences
 from hw import cms, gsm
+from web import about
 
 HERE = Path(__file__).parent
 MARKS = {"N_", "words", "_"}
@@ -57,6 +59,8 @@ def messages() -> Iterator[Message]:
     for file in sorted(BELOW.rglob("*.py")):
         if file.stem not in UNSEEN and not file.stem.startswith("cli"):
             yield from _sentences(file)
+    for version in about.shown(licences.changelog()):
+        yield from ((told, None, "CHANGELOG.md") for told in (version.lead, *version.points) if told)
     for _, cause in cms.CAUSES.values():
         yield cause, None, "cms.py"
     for state in gsm.State:

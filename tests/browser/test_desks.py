@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -84,22 +83,19 @@ def test_reloaded_in_mid_call_the_desk_that_talks_has_its_keys_again(
 @contextmanager
 def a_laptop(chromium: Chromium, office: Office, who: Browser, folder: Path) -> Iterator[tuple[Page, int]]:
     """A browser in a process group of its own, so that it can be stopped as a lid stops it."""
-    laptop = subprocess.Popen(
-        ["/usr/bin/chromium", *FLAGS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={folder}"],
-        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
+    context = chromium.browser_type.launch_persistent_context(folder, executable_path="/usr/bin/chromium", args=FLAGS)
+    its = [int(one.parent.name) for one in Path("/proc").glob("[0-9]*/cmdline")
+           if f"--user-data-dir={folder}".encode() in one.read_bytes()]
+    group = os.getpgid(min(its))
+    assert group != os.getpgid(0)
     try:
-        assert laptop.stderr
-        address = next(found[1] for line in laptop.stderr if (found := re.search(r"listening on (ws:\S+)", line)))
-        context = chromium.browser_type.connect_over_cdp(address).contexts[0]
         context.add_cookies([{"name": name, "value": value, "url": office.url} for name, value in who.cookies.items()])
         page = context.new_page()
         page.goto(office.url)
-        yield page, laptop.pid
+        yield page, group
     finally:
-        os.killpg(laptop.pid, signal.SIGKILL)
-        laptop.wait()
-        if laptop.stderr:
-            laptop.stderr.close()
+        os.killpg(group, signal.SIGCONT)
+        context.close()
 
 
 def test_a_laptop_that_slept_through_three_calls_shows_the_truth(

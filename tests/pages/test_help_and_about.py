@@ -59,11 +59,19 @@ def test_about_says_what_this_box_is(amy: Browser) -> None:
     assert "Rules say who is texted" in page, "what changed comes from the changelog"
 
 
+def test_what_is_new_is_told_in_the_language_of_who_reads_it(office: Office, amy: Browser) -> None:
+    with store.write(office.db) as db:
+        db.execute("UPDATE user SET language = 'fr'")
+    page = amy.get("/about").text
+    assert "Des règles disent à qui écrire" in page and "Rules say who is texted" not in page
+
+
 def test_the_changelog_is_read_with_its_bold_words_and_without_its_marks() -> None:
-    one, two = about.changelog("# C\n\n## [0.4.0]\nLead in\ntwo lines.\n\n- **Bold** then `code`\n  and more.\n- plain"
+    one, two = about.shown("# C\n\n## [0.4.0]\nLead in\ntwo lines.\n\n- **Bold** then `code`\n  and more.\n- plain"
                                "\n## 0.3.0\nOld.\n")
     assert (one.name, one.lead) == ("0.4.0", "Lead in two lines.")
-    assert one.points == [[("Bold", True), (" then code and more.", False)], [("plain", False)]]
+    assert one.points == ["**Bold** then `code` and more.", "plain"]
+    assert about.pieces(one.points[0]) == [("Bold", True), (" then code and more.", False)]
     assert two.name == "0.3.0"
 
 
