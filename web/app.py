@@ -211,7 +211,10 @@ def _served(app: Callable[..., Iterable[bytes]], office: Office) -> Callable[...
 
 
 def _error(office: Office, error: HTTPError) -> str:
-    if error.exception is not None:
+    if store.is_busy(error.exception):             # a restore swaps the store: seconds, on a slow card more
+        log.warning("%s %s: somebody else wrote for too long", request.method, request.path)
+        error.status = response.status = 503
+    elif error.exception is not None:
         log.error("%s %s broke", request.method, request.path, exc_info=error.exception)
     if request.path.startswith(api.START):
         return api.problem(error)

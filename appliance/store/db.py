@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,12 @@ class StoreError(Exception):
     """The store cannot be used; the text says why and what to do."""
 
 
-def connect(path: Path | str) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """`meanwhile` is how its owner lives on while somebody else writes; where it is set no write is given up."""
+    meanwhile: Callable[[], None] | None = None
+
+
+def connect(path: Path | str, meanwhile: Callable[[], None] | None = None) -> Connection:
     """A connection that keeps the promises of durability, in autocommit.
 
     Raises StoreError when SQLite is too old, a promise does not hold, or the file was
@@ -44,10 +49,10 @@ def connect(path: Path | str) -> sqlite3.Connection:
             f"{'.'.join(map(str, OLDEST_SQLITE))} or newer is needed. Install Debian forky's.")
     _make_for_the_group(Path(path))
     try:
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Connection)
     except sqlite3.OperationalError as refused:
         raise StoreError(f"{path} cannot be opened ({refused}). Run it as a user of the group deskbell.") from refused
-    db.row_factory = sqlite3.Row
+    db.row_factory, db.meanwhile = sqlite3.Row, meanwhile
     try:
         for name, wanted in PRAGMAS.items():
             _set(db, name, wanted)
@@ -58,7 +63,7 @@ def connect(path: Path | str) -> sqlite3.Connection:
         _refuse_newer(db, path)
     except sqlite3.DatabaseError as broken:
         db.close()
-        if _is_busy(broken):
+        if is_busy(broken):
             raise StoreError(f"{path} is busy ({broken}). Nothing is lost; try again in a moment.") from broken
         raise StoreError(f"{path} is not a Deskbell store ({broken}). "
                          "Calls still ring. Restore the last good backup.") from broken
@@ -76,12 +81,13 @@ def _set(db: sqlite3.Connection, name: str, wanted: object) -> None:
             db.execute(f"PRAGMA {name} = {wanted}")
             return
         except sqlite3.OperationalError as refused:
-            if not _is_busy(refused) or time.monotonic() >= until:
+            if not is_busy(refused) or time.monotonic() >= until:
                 raise
         time.sleep(POLL_S)
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: BaseException | None) -> bool:
+    """Whether somebody else held the store for too long: nothing was written, and it may be tried again."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -102,7 +108,8 @@ def _make_for_the_group(path: Path) -> None:
 def write(db: sqlite3.Connection, limit_s: float = BUSY_TIMEOUT_MS / 1000) -> Iterator[sqlite3.Connection]:
     """One transaction that may write: all of it is on the disk afterwards, or nothing.
 
-    Raises sqlite3.OperationalError when somebody else writes for longer than limit_s.
+    Raises sqlite3.OperationalError when somebody else writes for longer than limit_s; a connection that has a
+    `meanwhile` waits on, until that raises.
     """
     _begin(db, limit_s)
     try:
@@ -119,7 +126,7 @@ def _begin(db: sqlite3.Connection, limit_s: float) -> None:
     SQLite asks again after 1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100… ms and sleeps through the pauses that a long
     piece of work makes for us: a call waited 100 ms for an import that held the lock for 10 at a time.
     """
-    until = time.monotonic() + limit_s
+    until, meanwhile = time.monotonic() + limit_s, getattr(db, "meanwhile", None)
     db.execute("PRAGMA busy_timeout = 0")
     try:
         while True:
@@ -127,9 +134,11 @@ def _begin(db: sqlite3.Connection, limit_s: float) -> None:
                 db.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as refused:
-                if refused.sqlite_errorcode == sqlite3.SQLITE_BUSY_SNAPSHOT or not _is_busy(refused) \
-                        or time.monotonic() >= until:
+                if refused.sqlite_errorcode == sqlite3.SQLITE_BUSY_SNAPSHOT or not is_busy(refused) \
+                        or meanwhile is None and time.monotonic() >= until:
                     raise
+            if meanwhile is not None:
+                meanwhile()
             time.sleep(ASK_S)
     finally:
         db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

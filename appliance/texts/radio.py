@@ -77,17 +77,19 @@ class Radio:
 
     def run(self) -> None:
         """Until stop; a modem that is missing, mute or pulled out is tried again each second."""
-        self.db = store.connect(self.box.store)
+        self.db = store.connect(self.box.store, self.meanwhile)    # what the modem told is told once: no write gives up
         try:
             self._lose_call()
             while not self.stop.is_set():
                 self._serve()
             self._say("stopped")
+        except Stopping:
+            LOG.warning("stopped while somebody else wrote")
         finally:
             self.db.close()
 
     def meanwhile(self) -> None:
-        """Lives on while the modem works: pops rise. Raises Stopping when we must end before it answers."""
+        """Lives on while the modem works or somebody else writes. Raises Stopping when we must end before that."""
         self.alive_at = time.monotonic()
         if self.stop.is_set():
             self._stopping_at = self._stopping_at or time.monotonic()

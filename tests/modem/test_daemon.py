@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from appliance.store import db as store
 from hw.gsm_sim import GsmSim
 from hw.gsm_sim_air import script
 from hw.pdu import PduError
@@ -91,6 +92,37 @@ def test_a_report_after_the_crash_settles_what_was_unknown(box: Box, sim: GsmSim
     box.until("unknown")
     box.until("delivered")
     assert (handed_over(sim), len(sim.air)) == (1, 1)
+
+
+def test_a_store_that_is_held_for_long_loses_no_report_no_text_and_no_radio(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    """As by the swap of a restore, seconds for a gigabyte here and many on a slow card."""
+    sim.outcomes += script("late 1")
+    box.start()
+    box.text()
+    until(lambda: len(sim.air) == 1)
+    box.db.execute("BEGIN IMMEDIATE")
+    sim.receive(OTHER, "Are you open?")
+    time.sleep(store.BUSY_TIMEOUT_MS / 1000 + 3)        # the modem has answered and reported meanwhile
+    assert box.daemon.poll() is None, box.log.read_text()
+    box.db.rollback()
+    box.until("delivered")
+    until(lambda: box.rows("SELECT 1 FROM sms WHERE direction = 'in'"))
+    assert (handed_over(sim), len(sim.air)) == (1, 1)
+
+
+def test_a_radio_that_waits_for_the_store_can_be_stopped_and_the_text_is_there_at_the_next_start(
+        box: Box, sim: GsmSim, until: Until) -> None:
+    box.start()
+    until(lambda: box.modem() == "registered")
+    box.db.execute("BEGIN IMMEDIATE")
+    sim.receive(OTHER, "Are you open?")
+    until(lambda: any(line.startswith("AT+CMGR") for _at, line in sim.commands))
+    assert box.stop() == 0
+    box.db.rollback()
+    assert "stopped while somebody else wrote" in box.log.read_text()
+    box.start()
+    until(lambda: box.rows("SELECT 1 FROM sms WHERE direction = 'in'"))
 
 
 def test_a_lasting_refusal_is_failed_in_words(box: Box, sim: GsmSim) -> None:

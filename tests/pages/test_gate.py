@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.config import ConfigError
+from appliance.store import db as store
 from tests.desk import Browser, Office, box_at
 from tests.pages.walk import routes
 from web import auth, server
@@ -146,3 +147,12 @@ def test_pages_leave_the_box_only_encrypted(tmp_path: Path) -> None:
         server.check(replace(box, web=replace(box.web, listen="0.0.0.0")))
     server.check(replace(box, web=replace(box.web, listen="0.0.0.0", tls=True)))
     server.check(replace(box, web=replace(box.web, listen="::1")))
+
+
+def test_a_store_that_is_held_too_long_is_a_sentence_and_nothing_was_changed(office: Office, amy: Browser) -> None:
+    amy.get("/templates")
+    with store.write(office.db):                    # as the swap of a restore does
+        page = amy.post("/templates", {"name": "Hours", "text": "We are open until six."}, Accept="text/html")
+        assert amy.get("/").status == 200, "who only reads waits for nobody"
+    assert (page.status, "The box is too busy for this page" in page.text) == (503, True)
+    assert "We are open until six" not in amy.get("/templates").text
