@@ -42,6 +42,7 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     db.close()
     clock = Clock(box)
     clock.stop = stop
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)   # it warns each second that 10,000 texts take longer
     # A late start still runs (grace None) and once (coalesce): the defaults drop a job that is 30 s late.
     scheduler = BackgroundScheduler(timezone=box.zone, job_defaults={
         "misfire_grace_time": None, "coalesce": True, "max_instances": 1})
@@ -50,7 +51,6 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     scheduler.add_job(clock.each_second, "interval", seconds=1, next_run_time=datetime.now(UTC))
     scheduler.add_job(clock.imports, "interval", seconds=1, next_run_time=datetime.now(UTC))
     scheduler.add_job(channel.Nightly(box, Ground()).attend, "interval", minutes=1, next_run_time=datetime.now(UTC))
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)   # it warns each second that 10,000 texts take longer
     archive, backups = Archive(box, CLOCK_WAIT_S), Served(box, CLOCK_WAIT_S)
     scheduler.start()
     archive.start()

@@ -33,6 +33,7 @@ def run(box: Box, stop: threading.Event, notify: Notify) -> None:
     db = store.connect(box.store)
     store.migrate(db)
     bell = Bell(box)
+    bell.warm()
     server = agi.Server({"ringing": bell.ringing, "ping": lambda conversation: None})
     threading.Thread(target=server.serve_forever, name="bell", daemon=True).start()
     copier = threading.Thread(target=_copy_directory, args=(box, stop), name="directory", daemon=True)

@@ -124,15 +124,20 @@ def test_the_root_is_read_only_and_data_fills_the_card(box: Machine, card: Card)
 def test_a_missed_caller_is_texted_and_his_call_tells_the_time(owner: Owner, box: Machine, sim: Sim) -> None:
     owner.change("/settings/texts", quiet_from="00:00", quiet_until="00:00")       # whatever time it is now
     owner.post("/rules/switch", {"key": "missed", "on": "1"})
+    rings_in(owner)
+    eventually(lambda: sim.air.read_text().strip(), FROM_OUTSIDE)
+    wait_until(lambda: "01512 3456789" in owner.get("/history").text, FROM_OUTSIDE, "the call on the page", SELDOM_S)
+    wait_until(lambda: '"line"' in box.run("cat /run/deskbell-boot/time.json || true") or rings_in(owner), FROM_OUTSIDE,
+               "a clock that goes by a call's Date, of the first that a played processor answers in time", SELDOM_S)
+
+
+def rings_in(owner: Owner) -> None:
+    """A caller who hangs up, at the hour of the world outside."""
     with Line((HOST, 5070), box=(owner.host, 5060)) as line:
         leg = line.call("+4915123456789", headers=[("date", formatdate(usegmt=True).encode())])
         leg.until(State.RINGING, FROM_OUTSIDE)
         leg.cancel()
         leg.until(State.ENDED, FROM_OUTSIDE)
-    eventually(lambda: sim.air.read_text().strip(), FROM_OUTSIDE)
-    wait_until(lambda: "01512 3456789" in owner.get("/history").text, FROM_OUTSIDE, "the call on the page", SELDOM_S)
-    wait_until(lambda: '"line"' in box.run("cat /run/deskbell-boot/time.json || true"), FROM_OUTSIDE,
-               "a clock that goes by the call's Date", SELDOM_S)
 
 
 def test_the_first_backup_goes_to_a_stick_and_a_strange_stick_is_a_sentence(

@@ -5,6 +5,7 @@ import io
 import logging
 import socket
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from appliance.calls import bell
 from appliance.calls.agi import Agi, Server
 from appliance.calls.bell import Bell
 from appliance.config import Box
-from appliance.people import contacts
+from appliance.people import contacts, numbers, plans
 from appliance.store import db as store
 from appliance.update import errands
 
@@ -153,6 +154,21 @@ def test_a_caller_who_has_gone_makes_no_row_and_no_pop(server: Server, db: sqlit
     assert len(ring(server, answers=b"HANGUP\n")) == 1
     assert len(ring(server, agi_uniqueid="2.0")) == 2
     assert [row["linkedid"] for row in calls(db, 1)] == ["2.0"]
+
+
+def test_the_first_call_finds_all_of_it_ready(box: Box, db: sqlite3.Connection) -> None:
+    """On a slow processor it would else be over the dialplan's patience."""
+    plans.plan.cache_clear()
+    numbers.e164.cache_clear()
+    warmed = Bell(box, patience_s=60)
+    warmed.warm()
+    compiled = plans.plan.cache_info().misses
+    opened: list[str] = []
+    sys.addaudithook(lambda event, _given: opened.append(event) if event == "sqlite3.connect" else None)
+    asked = "".join(f"{key}: {value}\n" for key, value in ENV.items()) + "\n" + "200 result=1\n" * 2
+    warmed.ringing(Agi(io.BytesIO(asked.encode()), io.BytesIO()))
+    assert len(db.execute("SELECT 1 FROM call").fetchall()) == 1
+    assert (plans.plan.cache_info().misses, opened) == (compiled, [])
 
 
 @pytest.mark.parametrize(("patience_s", "written"), [(bell.PATIENCE_S, 1), (0, 0)])
