@@ -19,6 +19,39 @@ SHOWN = """() => navigator.locks.request("deskbell.notices", async () =>
     (await (await navigator.serviceWorker.getRegistration("/static/")).getNotifications()).map(one => one.title))"""
 
 
+# A sound device that starts when it is told to.
+SLOW_SOUND = """() => { window.devices = []; const Quick = AudioContext;
+    window.AudioContext = class extends Quick { constructor() { super(); this.suspend(); window.devices.push(this); } };
+    window.wake = () => Promise.all(window.devices.map(one => one.resume())); }"""
+
+
+def test_a_page_whose_sound_starts_late_rings_then(office: Office, amy: Browser, desk: Desk) -> None:
+    page = ready(office, amy, desk)
+    page.context.add_init_script(f"({COUNT_TONES})(); ({SLOW_SOUND})()")
+    page.reload()
+    expect(page.locator("#ledger")).to_be_visible()
+    call_id = office.call()
+    expect(page.locator(".pop.ringing")).to_be_visible()
+    assert page.evaluate("tones") == 0
+    page.evaluate("wake()")
+    eventually(lambda: page.evaluate("tones") > 0)
+    office.ended(call_id, "missed")
+
+
+def test_the_page_that_can_ring_does_whichever_came_last(office: Office, amy: Browser, desk: Desk) -> None:
+    can = ready(office, amy, desk)
+    can.context.add_init_script(f"({COUNT_TONES})(); ({SLOW_SOUND})()")
+    can.reload()
+    expect(can.locator("#ledger")).to_be_visible()
+    cannot = can.context.new_page()
+    cannot.goto(office.url)
+    expect(cannot.locator("#ledger")).to_be_visible()
+    can.evaluate("wake()")
+    office.call()
+    eventually(lambda: can.evaluate("tones") > 0)
+    assert cannot.evaluate("tones") == 0
+
+
 def test_of_two_pages_one_rings_and_a_muted_user_hears_nothing(office: Office, amy: Browser, desk: Desk) -> None:
     one = ready(office, amy, desk)
     one.context.add_init_script(f"({COUNT_TONES})()")

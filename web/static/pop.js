@@ -357,6 +357,7 @@ function connect() {
   const here = again => port.postMessage({ after, again, is_seen: document.visibilityState === "visible", can_ring: bell.can_ring() });
   port.onmessage = ({ data }) => take(data);
   here(true);
+  bell.on_turn(() => here(false));
   setInterval(here, HERE_MS, false);
   for (const sign of ["visibilitychange", "click"]) document.addEventListener(sign, () => setTimeout(here, 0, false));
   addEventListener("pagehide", () => port.postMessage({ bye: true }));

@@ -2,19 +2,31 @@
 const RINGS = 10, EVERY_S = 3, SILENT = 0.0001, LOUD = 0.12;
 const TONES = [[0, 659], [0.24, 523], [0.9, 659], [1.14, 523]];      // twice two tones, then a pause
 const words = document.getElementById("words").dataset;
-let sound = null, ringing = null, shower = null, is_distrusted = false;
+let sound = null, ringing = null, is_to_ring = false, shower = null, is_distrusted = false, tell = () => null;
 const wanted = new Set();      // calls whose notification stands or is about to
 
 export const may = { ring: words.sound === "1", is_muted: words.muted === "1" };
 
+// A sound device takes a moment to start, or a first click: what could not ring till then rings now.
+function turned() {
+  say();
+  tell();
+  if (is_to_ring) ring();
+}
+
 function context() {
-  try { sound ??= new AudioContext(); } catch { /* no sound device, or none allowed */ }
+  try {
+    if (!sound) (sound = new AudioContext()).onstatechange = turned;
+  } catch { /* no sound device, or none allowed */ }
   return sound;
 }
+
+export function on_turn(listener) { tell = listener; }
 
 export const can_ring = () => may.ring && !may.is_muted && context()?.state === "running";
 
 export function ring() {
+  is_to_ring = true;
   if (!can_ring() || ringing) return;
   ringing = sound.createGain();
   ringing.connect(sound.destination);
@@ -37,6 +49,7 @@ function tone(at, hertz) {
 }
 
 export function hush() {
+  is_to_ring = false;
   ringing?.disconnect();
   ringing = null;
 }
@@ -127,7 +140,6 @@ export async function begin() {
     }
     say();
   });
-  if (may.ring && !may.is_muted && context()) sound.onstatechange = say;
   say();
   await registration();
   say();
