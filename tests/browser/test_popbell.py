@@ -52,6 +52,23 @@ def test_the_page_that_can_ring_does_whichever_came_last(office: Office, amy: Br
     assert cannot.evaluate("tones") == 0
 
 
+LATE_WORD = """() => { const its = Object.getOwnPropertyDescriptor(MessagePort.prototype, "onmessage");
+    Object.defineProperty(MessagePort.prototype, "onmessage", {
+        set(take) { its.set.call(this, word => setTimeout(take, 300, word)); } });
+    window.heard = 0; document.addEventListener("deskbell", () => { window.heard += 1; }); }"""
+
+
+def test_a_page_rings_also_when_another_put_the_pop_there_first(office: Office, amy: Browser, desk: Desk) -> None:
+    one = ready(office, amy, desk)
+    last = one.context.new_page()
+    last.add_init_script(f"({COUNT_TONES})(); ({LATE_WORD})()")
+    last.goto(office.url)
+    eventually(lambda: last.evaluate("heard") > 0)
+    office.call(name="Margaret Osei")
+    eventually(lambda: last.evaluate("tones") > 0)
+    expect(last.locator("#pop-alert")).to_contain_text("Margaret Osei")
+
+
 def test_of_two_pages_one_rings_and_a_muted_user_hears_nothing(office: Office, amy: Browser, desk: Desk) -> None:
     one = ready(office, amy, desk)
     one.context.add_init_script(f"({COUNT_TONES})()")

@@ -18,6 +18,7 @@ const title = document.title;
 const is_calm = matchMedia("(prefers-reduced-motion:reduce)");
 const names = ["pops", "closed", "drafts", "unfolded"];
 const saving = new Set();
+const met = new Set();      // calls this page was told of as they rang: another page may have put them into the dock first
 let ticking = 0;
 
 // What stands in the dock, kept over page changes and shared by all pages of the browser.
@@ -83,14 +84,17 @@ function rises(call) {
 function update(call) {
   const key = "c" + call.call_id, pops = pops_now(), old = pops.find(pop => pop.key === key);
   if (!old && !rises(call)) return false;
+  const is_new = call.kind === "ringing" ? !met.has(key) : !old;
+  if (call.state === "ended") met.delete(key);
+  else met.add(key);
   const turned = !old || old.state !== call.state;
   const last = call.state === "ended" ? old?.last ?? call.last : call.last;
   const now = { ...old, ...call, key, last, turned_at: turned ? Date.now() : old.turned_at };
   if (turned && old && has_answer(now)) keep("unfolded", kept("unfolded", []).filter(one => one !== key));
   put(pops, now);
   if (old?.state === "ringing" && call.state !== "ringing") bell.unshow(key);
-  if (!old) alert(sentence(call) + (call.owed ? " " + words.alertOwed : ""));
-  return !old;
+  if (is_new) alert(sentence(call) + (call.owed ? " " + words.alertOwed : ""));
+  return is_new;
 }
 
 function remind(event) {
