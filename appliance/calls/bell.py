@@ -25,8 +25,7 @@ log = logging.getLogger("bell")
 
 SMALL_NUMBER = re.compile("[0-9]{1,9}")
 PATIENCE_S = 0.8      # the dialplan's: a bell that took longer was cut, and writes nothing
-
-SOME_NUMBER = "0123456"
+SOME_NUMBER = "0123456"      # as somebody in the country would write it
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -84,9 +85,8 @@ def test_reloaded_in_mid_call_the_desk_that_talks_has_its_keys_again(
 def a_laptop(chromium: Chromium, office: Office, who: Browser, folder: Path) -> Iterator[tuple[Page, int]]:
     """A browser in a process group of its own, so that it can be stopped as a lid stops it."""
     context = chromium.browser_type.launch_persistent_context(folder, executable_path="/usr/bin/chromium", args=FLAGS)
-    its = [int(one.parent.name) for one in Path("/proc").glob("[0-9]*/cmdline")
-           if f"--user-data-dir={folder}".encode() in one.read_bytes()]
-    group = os.getpgid(min(its))
+    group = os.getpgid(int(subprocess.run(["pgrep", "--oldest", "--full", f"user-data-dir={folder}"],
+                                          capture_output=True, check=True).stdout))
     assert group != os.getpgid(0)
     try:
         context.add_cookies([{"name": name, "value": value, "url": office.url} for name, value in who.cookies.items()])
