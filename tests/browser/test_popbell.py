@@ -19,6 +19,10 @@ SHOWN = """() => navigator.locks.request("deskbell.notices", async () =>
     (await (await navigator.serviceWorker.getRegistration("/static/")).getNotifications()).map(one => one.title))"""
 
 
+# How often this page has told the others that it can ring.
+COUNT_TOLD = """() => { window.told = 0; const post = MessagePort.prototype.postMessage;
+    MessagePort.prototype.postMessage = function (word) {
+        window.told += word?.can_ring ? 1 : 0; return post.call(this, word); }; }"""
 # A sound device that starts when it is told to.
 SLOW_SOUND = """() => { window.devices = []; const Quick = AudioContext;
     window.AudioContext = class extends Quick { constructor() { super(); this.suspend(); window.devices.push(this); } };
@@ -40,13 +44,14 @@ def test_a_page_whose_sound_starts_late_rings_then(office: Office, amy: Browser,
 
 def test_the_page_that_can_ring_does_whichever_came_last(office: Office, amy: Browser, desk: Desk) -> None:
     can = ready(office, amy, desk)
-    can.context.add_init_script(f"({COUNT_TONES})(); ({SLOW_SOUND})()")
+    can.context.add_init_script(f"({COUNT_TONES})(); ({COUNT_TOLD})(); ({SLOW_SOUND})()")
     can.reload()
     expect(can.locator("#ledger")).to_be_visible()
     cannot = can.context.new_page()
     cannot.goto(office.url)
     expect(cannot.locator("#ledger")).to_be_visible()
     can.evaluate("wake()")
+    eventually(lambda: can.evaluate("told") > 0)
     office.call()
     eventually(lambda: can.evaluate("tones") > 0)
     assert cannot.evaluate("tones") == 0
@@ -61,9 +66,9 @@ LATE_WORD = """() => { const its = Object.getOwnPropertyDescriptor(MessagePort.p
 def test_a_page_rings_also_when_another_put_the_pop_there_first(office: Office, amy: Browser, desk: Desk) -> None:
     one = ready(office, amy, desk)
     last = one.context.new_page()
-    last.add_init_script(f"({COUNT_TONES})(); ({LATE_WORD})()")
+    last.add_init_script(f"({COUNT_TONES})(); ({COUNT_TOLD})(); ({LATE_WORD})()")
     last.goto(office.url)
-    eventually(lambda: last.evaluate("heard") > 0)
+    eventually(lambda: last.evaluate("heard") > 0 and last.evaluate("told") > 0)
     office.call(name="Margaret Osei")
     eventually(lambda: last.evaluate("tones") > 0)
     expect(last.locator("#pop-alert")).to_contain_text("Margaret Osei")
