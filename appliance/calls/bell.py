@@ -57,10 +57,13 @@ class Bell:
     def warm(self) -> None:
         """Does once what the first call would wait for, fifty times as long as the next: a connection, the plan of
         the country's numbers, the settings."""
-        with self._connection() as db:
-            look_up(db, numbers.e164(SOME_NUMBER, self._box.country))
-            settings.read(db)
-            room.for_recordings(self._box)
+        try:
+            with self._connection() as db:
+                look_up(db, numbers.e164(SOME_NUMBER, self._box.country))
+                settings.read(db)
+                room.for_recordings(self._box)
+        except (sqlite3.Error, store.StoreError) as broken:
+            log.warning("The bell is not ready beforehand (%s). Calls ring and are kept.", broken)
 
     def ringing(self, agi: Agi) -> None:
         """/ringing: gives the name, RECORD=yes|no with its NOTICE, RING, RING_S and BLOCKED, then commits."""

@@ -171,6 +171,14 @@ def test_the_first_call_finds_all_of_it_ready(box: Box, db: sqlite3.Connection) 
     assert (plans.plan.cache_info().misses, opened) == (compiled, [])
 
 
+def test_a_store_it_cannot_read_keeps_the_daemon_from_nothing(
+        box: Box, db: sqlite3.Connection, caplog: pytest.LogCaptureFixture) -> None:
+    with store.write(db):
+        db.execute("ALTER TABLE setting RENAME TO lost")
+    Bell(box).warm()
+    assert "Calls ring and are kept" in caplog.text
+
+
 @pytest.mark.parametrize(("patience_s", "written"), [(bell.PATIENCE_S, 1), (0, 0)])
 def test_a_bell_that_was_cut_off_writes_nothing(
         box: Box, db: sqlite3.Connection, patience_s: float, written: int) -> None:
